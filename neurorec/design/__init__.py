@@ -1,1 +1,34 @@
-"""To be described by its first module."""
+"""The design: what may predict a unit's activity."""
+
+from neurorec.design.bases import Basis, b_spline, boxcar, gaussian, raised_cosine
+from neurorec.design.conditions import condition_labels
+from neurorec.design.config import terms_from_config, terms_to_config
+from neurorec.design.default import DefaultDesign, default_terms
+from neurorec.design.lagging import Runs, filter_in_runs, find_runs
+from neurorec.design.matrix import design_matrix
+from neurorec.design.terms import Coupling, Drift, Event, History, PopulationMean, Signal, Term, source_activity
+
+__all__ = [
+    "Basis",
+    "Coupling",
+    "DefaultDesign",
+    "Drift",
+    "Event",
+    "History",
+    "PopulationMean",
+    "Runs",
+    "Signal",
+    "Term",
+    "b_spline",
+    "boxcar",
+    "condition_labels",
+    "default_terms",
+    "design_matrix",
+    "filter_in_runs",
+    "find_runs",
+    "gaussian",
+    "raised_cosine",
+    "source_activity",
+    "terms_from_config",
+    "terms_to_config",
+]

@@ -164,7 +164,7 @@ def add_blocks(recording: xr.Dataset, length: float) -> xr.Dataset:
         )
     time, segment = recording["time"].values, recording["segment"].values
     within = np.arange(time.size) - np.searchsorted(segment, segment)
-    block = np.cumsum((within % n_bins == 0)) - 1
+    block = np.cumsum(within % n_bins == 0) - 1
     first = np.flatnonzero(np.diff(block, prepend=-1))
     last = np.append(first[1:], time.size) - 1
     table = pd.DataFrame({"start": time[first], "stop": time[last] + width})

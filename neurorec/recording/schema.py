@@ -66,7 +66,8 @@ def _refuse(name: str, expected: str, found: str, remedy: str) -> None:
 def _check_activity(recording: xr.Dataset) -> None:
     remedy = "build it with neurorec.recording_from_arrays or neurorec.read_nwb"
     if "activity" not in recording.data_vars:
-        _refuse("activity", "a variable over (time, unit)", f"variables {sorted(map(str, recording.data_vars))}", remedy)
+        found = f"variables {sorted(map(str, recording.data_vars))}"
+        _refuse("activity", "a variable over (time, unit)", found, remedy)
     activity = recording["activity"]
     if activity.dims != ("time", "unit"):
         _refuse("activity", "dimensions (time, unit)", str(activity.dims), "transpose or rename them")
@@ -97,7 +98,7 @@ def _check_time(recording: xr.Dataset) -> None:
         at = np.flatnonzero(step <= 0)
         _refuse("time", "increasing bins", f"a step back after bins {first_offenders(at)}", "sort the bins by time")
     if segment.dtype.kind not in "iu" or (np.diff(segment) < 0).any():
-        _refuse("segment", "non-decreasing integers", f"dtype {segment.dtype}", "number the observed stretches in order")
+        _refuse("segment", "non-decreasing integers", f"dtype {segment.dtype}", "number the stretches in order")
     width = recording["activity"].attrs["bin_width"]
     uneven = (np.diff(segment) == 0) & (np.abs(step - width) > 1e-3 * width)
     if uneven.any():

@@ -1,0 +1,126 @@
+"""The design matrix: one for all units, with a mask of who may use what."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from neurorec.design.bases import Basis
+from neurorec.design.lagging import find_runs
+from neurorec.design.terms import Columns, Term
+from neurorec.recording import SelectionError, check_recording
+
+
+def design_matrix(recording: xr.Dataset, terms: Sequence[Term], *, edges: str = "drop") -> xr.Dataset:
+    """Build the matrix of everything that may predict activity.
+
+    Parameters
+    ----------
+    recording : xarray.Dataset
+        A recording.
+    terms : sequence of Event, Signal, Drift, History, Coupling, PopulationMean
+        What may predict a unit's activity.
+    edges : {"drop", "zero"}
+        What becomes of bins whose filter windows reach over the edge of a trial or of an observed stretch: left out of
+        every model, or kept with nothing beyond the edge.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``matrix (time, feature)`` float32; ``allowed (unit, feature)``: which units may use which columns;
+        ``usable (time)``: bins that take part in every model. Coordinates over ``feature``: ``term``, ``group`` (task,
+        history, coupling), ``basis``, ``lag`` (s, where the function peaks), ``source`` (position of the unit a column
+        comes from, or -1). Attributes count the bins left out and why; ``longest_lag`` (s).
+
+    Raises
+    ------
+    SelectionError
+        When a term names what the recording lacks, or no bin is left.
+
+    Examples
+    --------
+    >>> from neurorec.design import Coupling, Drift, raised_cosine
+    >>> from neurorec.recording import recording_from_arrays
+    >>> counts = np.random.default_rng(0).poisson(0.1, (200, 3))
+    >>> recording = recording_from_arrays(counts, bin_width=0.01)
+    >>> design = design_matrix(recording, [Drift(2), Coupling(raised_cosine(3, window=(0.01, 0.1)))])
+    >>> dict(design.sizes)
+    {'time': 200, 'feature': 11, 'unit': 3}
+    >>> design["allowed"].sum("feature").values.tolist(), int(design["usable"].sum())
+    ([8, 8, 8], 190)
+    """
+    if edges not in ("drop", "zero"):
+        raise SelectionError("edges", expected="'drop' or 'zero'", found=repr(edges), remedy="name one of them")
+    if not terms:
+        raise SelectionError("terms", expected="at least one term", found="none", remedy="add Drift() or an Event")
+    check_recording(recording)
+    runs = find_runs(recording)
+    columns = [term.columns(recording, runs) for term in terms]
+    values = np.concatenate([c.values for c in columns], axis=1)
+    design = xr.Dataset(
+        {
+            "matrix": (("time", "feature"), values),
+            "allowed": (("unit", "feature"), np.concatenate([c.allowed for c in columns], axis=1)),
+        },
+        coords={**_feature_coordinates(terms, columns), **_recording_coordinates(recording)},
+    )
+    usable, counts = _usable(recording, values, columns, edges)
+    design["usable"] = ("time", usable)
+    values[~usable] = 0.0
+    longest = max((max(map(abs, basis.window)) for basis in _bases(terms)), default=0.0)
+    design.attrs = {**counts, "edges": edges, "longest_lag": longest}
+    if not usable.any():
+        raise SelectionError(
+            "design", expected="some usable bins", found=f"none ({_said(counts)})", remedy="shorten the windows"
+        )
+    return design
+
+
+def _usable(
+    recording: xr.Dataset, values: np.ndarray, columns: list[Columns], edges: str
+) -> tuple[np.ndarray, dict[str, int]]:
+    """Bins that take part in every model, and how many are left out for which reason."""
+    in_trial = recording["trial_id"].values >= 0 if "trial_id" in recording.coords else np.ones(len(values), dtype=bool)
+    known = np.isfinite(values).all(axis=1)
+    whole = np.logical_and.reduce([c.whole for c in columns]) if edges == "drop" else np.ones(len(values), dtype=bool)
+    usable = in_trial & whole & known
+    counts = {
+        "n_bins": usable.size,
+        "n_bins_used": np.count_nonzero(usable),
+        "n_bins_outside_trials": np.count_nonzero(~in_trial),
+        "n_bins_at_edges": np.count_nonzero(in_trial & ~whole),
+        "n_bins_missing_signal": np.count_nonzero(in_trial & whole & ~known),
+    }
+    return usable, {name: int(count) for name, count in counts.items()}
+
+
+def _said(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name.removeprefix('n_bins_').replace('_', ' ')}" for name, count in counts.items())
+
+
+def _feature_coordinates(terms: Sequence[Term], columns: list[Columns]) -> dict:
+    term_names = [_name(term) for term in terms]
+    sizes = [len(c.labels) for c in columns]
+    return {
+        "feature": ("feature", np.array([label for c in columns for label in c.labels])),
+        "term": ("feature", np.repeat(term_names, sizes)),
+        "group": ("feature", np.repeat([term.group for term in terms], sizes)),
+        "basis": ("feature", np.concatenate([c.basis for c in columns])),
+        "lag": ("feature", np.concatenate([c.lag for c in columns]), {"units": "s"}),
+        "source": ("feature", np.concatenate([c.source for c in columns])),
+    }
+
+
+def _bases(terms: Sequence[Term]) -> list[Basis]:
+    bases = [getattr(term, "basis", None) for term in terms]
+    return [basis for basis in bases if basis is not None]
+
+
+def _name(term: Term) -> str:
+    """The term's own name where it has one, otherwise its kind."""
+    return str(getattr(term, "name", type(term).__name__))
+
+
+def _recording_coordinates(recording: xr.Dataset) -> dict:
+    kept = ("time", "segment", "trial_id", "unit", "area")
+    return {name: recording.coords[name].variable for name in kept if name in recording.coords}
