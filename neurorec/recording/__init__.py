@@ -1,6 +1,17 @@
 """The recording: its schema, and what can be done with any recording."""
 
 from neurorec.recording.aligning import assign_trials
+from neurorec.recording.binning import (
+    Bins,
+    average_in_bins,
+    bin_intervals,
+    clip_intervals,
+    count_spikes,
+    find_bins,
+    merge_intervals,
+    observed_mask,
+    subtract_intervals,
+)
 from neurorec.recording.building import add_blocks, add_trials, recording_from_arrays
 from neurorec.recording.errors import (
     DataWarning,
@@ -13,6 +24,7 @@ from neurorec.recording.errors import (
 from neurorec.recording.schema import check_recording, signals, trial_columns
 
 __all__ = [
+    "Bins",
     "DataWarning",
     "FileError",
     "InputError",
@@ -21,9 +33,17 @@ __all__ = [
     "add_blocks",
     "add_trials",
     "assign_trials",
+    "average_in_bins",
+    "bin_intervals",
     "check_recording",
+    "clip_intervals",
+    "count_spikes",
+    "find_bins",
     "first_offenders",
+    "merge_intervals",
+    "observed_mask",
     "recording_from_arrays",
     "signals",
+    "subtract_intervals",
     "trial_columns",
 ]
