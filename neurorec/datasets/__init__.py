@@ -1,1 +1,6 @@
-"""To be described by its first module."""
+"""Named recordings: the bundled demo, and simulated ones whose coupling is known."""
+
+from neurorec.datasets.catalogue import demo_path
+from neurorec.datasets.simulate import DEMO_AREAS, SimulatedArea, simulate_recording
+
+__all__ = ["DEMO_AREAS", "SimulatedArea", "demo_path", "simulate_recording"]

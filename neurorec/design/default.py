@@ -82,7 +82,7 @@ def _kernel(first: float, last: float, width: float) -> Basis:
     """A kernel from first to last lag (s) that the bins can carry."""
     n_lags = int(np.floor(last / width + 1e-6) - np.ceil(first / width - 1e-6)) + 1
     n = int(np.clip(round((last - first) / _FUNCTION_EVERY) + 1, 2, _MOST_FUNCTIONS))
-    return raised_cosine(max(min(n, n_lags), 1), window=(first, last))
+    return raised_cosine(max(min(n, n_lags), 1), window=(round(first, 6), round(last, 6)))
 
 
 def _is_time(recording: xr.Dataset, name: str) -> bool:
@@ -144,7 +144,7 @@ def _past(recording: xr.Dataset) -> Basis:
     reach = 0.1 if activity.attrs["kind"] in ("counts", "binary") and width < 0.05 else 1.0
     n_bins = round(min(reach, _longest_stretch(recording) / 4) / width)
     n_bins = max(n_bins, min(3, round(_longest_stretch(recording) / width) - 1), 1)
-    return raised_cosine(min(3, n_bins), window=(width, n_bins * width), spacing="log")
+    return raised_cosine(min(3, n_bins), window=(round(width, 6), round(n_bins * width, 6)), spacing="log")
 
 
 def _longest_stretch(recording: xr.Dataset) -> float:

@@ -6,8 +6,9 @@ import numpy as np
 import xarray as xr
 
 from neurorec.design.bases import Basis
+from neurorec.design.conditions import is_quantity
 from neurorec.design.lagging import find_runs
-from neurorec.design.terms import Columns, Term
+from neurorec.design.terms import Columns, Drift, Event, Term
 from neurorec.recording import SelectionError, check_recording
 
 
@@ -30,7 +31,8 @@ def design_matrix(recording: xr.Dataset, terms: Sequence[Term], *, edges: str = 
         ``matrix (time, feature)`` float32; ``allowed (unit, feature)``: which units may use which columns;
         ``usable (time)``: bins that take part in every model. Coordinates over ``feature``: ``term``, ``group`` (task,
         history, coupling), ``basis``, ``lag`` (s, where the function peaks), ``source`` (position of the unit a column
-        comes from, or -1). Attributes count the bins left out and why; ``longest_lag`` (s).
+        comes from, or -1). Attributes count the bins left out and why; ``longest_lag`` (s); ``conditions``, the trial
+        columns that split events into categories, one a line.
 
     Raises
     ------
@@ -68,7 +70,9 @@ def design_matrix(recording: xr.Dataset, terms: Sequence[Term], *, edges: str = 
     design["usable"] = ("time", usable)
     values[~usable] = 0.0
     longest = max((max(map(abs, basis.window)) for basis in _bases(terms)), default=0.0)
-    design.attrs = {**counts, "edges": edges, "longest_lag": longest}
+    conditions = "\n".join(_categories(recording, terms))
+    settings = {"edges": edges, "bin_width": runs.bin_width, "longest_lag": longest, "conditions": conditions}
+    design.attrs = {**counts, **settings}
     if not usable.any():
         raise SelectionError(
             "design", expected="some usable bins", found=f"none ({_said(counts)})", remedy="shorten the windows"
@@ -112,8 +116,14 @@ def _feature_coordinates(terms: Sequence[Term], columns: list[Columns]) -> dict:
 
 
 def _bases(terms: Sequence[Term]) -> list[Basis]:
-    bases = [getattr(term, "basis", None) for term in terms]
-    return [basis for basis in bases if basis is not None]
+    """Bases that reach into the past or future of what was measured; an event's kernel reaches into none of it."""
+    return [term.basis for term in terms if not isinstance(term, Drift | Event) and term.basis is not None]
+
+
+def _categories(recording: xr.Dataset, terms: Sequence[Term]) -> list[str]:
+    """Trial columns by which events are split into categories, each once."""
+    columns = [name for term in terms for name in getattr(term, "by", ())]
+    return [name for name in dict.fromkeys(columns) if not is_quantity(recording[name].values)]
 
 
 def _name(term: Term) -> str:

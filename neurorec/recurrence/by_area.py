@@ -1,0 +1,155 @@
+"""The answer by area: medians, intervals and comparisons."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from neurorec.recurrence.scores import pooled_gain
+from neurorec.recurrence.statistics import bootstrap_interval, compare_areas, false_discovery
+
+FEWEST_EVENTS = 30  # a unit with fewer spikes says nothing about its area, but its noise would
+
+# What is compared with what: the deviances of the simpler and of the richer model.
+_MEASURES = {
+    "benefit": ("uncoupled", "coupled"),
+    "benefit_history": ("history", "full"),
+    "benefit_shuffled": ("uncoupled", "shuffled"),
+    "benefit_matched": ("uncoupled", "matched"),
+}
+
+
+def pool_sessions(results: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Put the results of several sessions side by side along ``unit``.
+
+    Parameters
+    ----------
+    results : sequence of xarray.Dataset
+        From `recurrence_benefit`; one is returned with its units renamed like the rest.
+
+    Returns
+    -------
+    xarray.Dataset
+        Units are named ``session/unit``; ``trial`` counts within each session, and what a session lacks is missing.
+        Attributes are those of the first session, counts of bins and trials summed.
+    """
+    named = []
+    for result in results:
+        ids = [f"{s}/{u}" for s, u in zip(result["session"].values, result["unit"].values, strict=True)]
+        place = np.arange(result.sizes["trial"])
+        renamed = result.drop_vars("trial_fold").assign_coords(unit=np.array(ids), trial=place)
+        named.append(renamed.assign(scored=renamed["scored"].astype(float)))
+    pooled = xr.concat(named, dim="unit", join="outer", data_vars="all", combine_attrs="override")
+    pooled["scored"] = pooled["scored"].fillna(0).astype(bool)
+    for name in ("significant", "converged"):
+        pooled[name] = pooled[name].fillna(0).astype(bool)
+    for name, value in pooled.attrs.items():
+        if name.startswith("n_bins") or name == "n_trials":
+            pooled.attrs[name] = type(value)(sum(result.attrs.get(name, 0) for result in results))
+    return pooled
+
+
+def by_area(result: xr.Dataset, *, n_draws: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """Summarise the benefit of recurrence by area.
+
+    Parameters
+    ----------
+    result : xarray.Dataset
+        From `recurrence_benefit`, or `pool_sessions` of several.
+    n_draws : int
+        Bootstrap draws.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per area, the largest benefit first. ``fde_*`` and ``benefit*`` are medians over units with at least 30
+        events (`n_units` of `n_recorded`); ``*_low`` and ``*_high`` their 95 % interval by a hierarchical bootstrap of
+        sessions, units within sessions, and trials; ``benefit_mean`` the mean. ``p_value``: the area against the mean
+        of the others (see `compare_areas`), ``q_value`` its Benjamini-Hochberg value over areas; ``n_significant``
+        units have a benefit of their own. ``attrs``: ``p_overall`` and ``method``.
+
+    Notes
+    -----
+    Units of unknown area make up an area of their own, named ``""``, that is compared with none.
+    """
+    enough = (result["n_events"].values >= FEWEST_EVENTS) & np.isfinite(result["benefit"].values)
+    kept = result.isel(unit=np.flatnonzero(enough))
+    area, session = kept["area"].values.astype(str), kept["session"].values.astype(str)
+    value = kept["benefit"].values
+    effect = compare_areas(np.where(area == "", np.nan, value), area, session)
+    measures = _measures(kept)
+    rng = np.random.default_rng([seed, *b"bootstrap"])
+    draws = {name: _trial_draws(kept, *pair, n_draws, seed) for name, pair in measures.items()}
+    rows = []
+    for name in np.unique(area):
+        units = np.flatnonzero(area == name)
+        row = {
+            "area": name,
+            "n_units": units.size,
+            "n_recorded": np.count_nonzero(result["area"].values == name),
+            "n_sessions": np.unique(session[units]).size,
+        }
+        for model in kept["model"].values:
+            row[f"fde_{model}"] = _median(kept["unit_fde"].sel(model=model).values[units])
+        groups = [np.flatnonzero((session == s)[units]) for s in np.unique(session[units])]
+        for measure, drawn in draws.items():
+            row[measure] = _median(kept[measure].values[units])
+            medians = _unit_draws(drawn[:, units], groups, rng)
+            row[f"{measure}_low"], row[f"{measure}_high"] = bootstrap_interval(medians)
+        place = effect.areas.index(name) if name in effect.areas else None
+        row["benefit_mean"] = float(value[units].mean())
+        row["p_value"] = np.nan if place is None else effect.p_value[place]
+        row["n_significant"] = int(kept["significant"].values[units].sum())
+        row["rate"] = _median(kept["rate"].values[units])
+        rows.append(row)
+    table = pd.DataFrame(rows, columns=None if rows else ["area", "n_units", "benefit", "p_value"])
+    table.insert(len(table.columns) - 2, "q_value", false_discovery(table["p_value"].to_numpy(float)))
+    table = table.sort_values("benefit", ascending=False, ignore_index=True)
+    table.attrs = {"p_overall": effect.p_overall, "method": effect.method, "fewest_events": FEWEST_EVENTS}
+    return table
+
+
+def _measures(result: xr.Dataset) -> dict[str, tuple[NDArray, NDArray]]:
+    """Deviances (unit, trial) of the two models behind every benefit that the result holds."""
+    deviance = {str(name): result["deviance"].sel(model=name).values for name in result["model"].values}
+    if "matched_deviance" in result:
+        deviance["matched"] = result["matched_deviance"].values
+    return {name: (deviance[a], deviance[b]) for name, (a, b) in _MEASURES.items() if a in deviance and b in deviance}
+
+
+def _trial_draws(result: xr.Dataset, without: NDArray, with_: NDArray, n_draws: int, seed: int) -> NDArray:
+    """Each unit's benefit when the trials of its session are drawn again ``(draw, unit)``."""
+    out = np.full((n_draws, result.sizes["unit"]), np.nan)
+    scored = result["scored"].values & np.isfinite(with_) & np.isfinite(without)
+    sessions = result["session"].values
+    for session in np.unique(sessions):
+        units = np.flatnonzero(sessions == session)
+        trials = np.flatnonzero(scored[units].any(axis=0))
+        if not trials.size:
+            continue
+        # The same draws of trials for every measure, so that measures can be compared.
+        rng = np.random.default_rng([seed, *b"trials of", *str(session).encode()])
+        weight = rng.multinomial(trials.size, np.full(trials.size, 1 / trials.size), n_draws).astype(float)
+        block = np.ix_(units, trials)
+        null = result["null_deviance"].values[block]
+        out[:, units] = pooled_gain(null, without[block], with_[block], scored[block], weight)
+    return out
+
+
+def _unit_draws(drawn: NDArray, groups: list[NDArray], rng: np.random.Generator) -> NDArray:
+    """Median over units when sessions, and units within them, are drawn again ``(draw,)``."""
+    medians = np.empty(len(drawn))
+    for i, values in enumerate(drawn):
+        sessions = [groups[g] for g in rng.integers(len(groups), size=len(groups))]
+        units = np.concatenate([g[rng.integers(g.size, size=g.size)] for g in sessions])
+        medians[i] = _median(values[units])
+    return medians
+
+
+def _median(values: NDArray) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if known.size else np.nan

@@ -1,0 +1,274 @@
+"""Fitting one of the nested models to every unit, fold by fold, and predicting what was held out."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from neurorec.glm import Curvature, choose_penalty, deviance, fit_population, gram_eigh, predict_mean
+from neurorec.recurrence.folds import training_bins
+from neurorec.recurrence.models import Model, columns_of
+from neurorec.recurrence.problem import Problem
+
+Progress = Callable[[], None]
+
+
+class _Fold(NamedTuple):
+    """Training rows of one outer fold, ready to be fitted."""
+
+    train: NDArray[np.int64]
+    test: NDArray[np.int64]
+    matrix: NDArray[np.float32]  # (train, column), standardised on the training rows
+    mean: NDArray[np.float64]  # (column,)
+    scale: NDArray[np.float64]  # (column,)
+    response: NDArray[np.float32]  # (train, unit)
+    weight: NDArray | None  # (train, unit)
+    inner: NDArray[np.int64]  # (train,)
+
+
+def fit_model(
+    problem: Problem,
+    model: Model,
+    base: xr.Dataset | None = None,
+    *,
+    columns: NDArray[np.int64] | None = None,
+    keep_coefficients: bool = False,
+    tol: float = 1e-6,
+    progress: Progress = lambda: None,
+) -> xr.Dataset:
+    """Fit a model to every unit on each training set, and score it on the held-out trials.
+
+    For each unit and outer fold: ``min_b mean_t nll(y_t, base_t + a + x_t . b) + penalty P(b)``, with ``base_t`` the
+    linear predictor of the base model fitted on the same rows, and the penalty chosen on inner folds within them.
+
+    Parameters
+    ----------
+    problem : Problem
+        From `pose_problem`.
+    model : Model
+        What it may use.
+    base : xarray.Dataset, optional
+        The result of this function for the model's base, with its coefficients; none for the mean rate.
+    columns : ndarray of int (column,), optional
+        Use these columns of the design instead of all in the model's groups.
+    keep_coefficients : bool
+        Keep what is needed to use this model as a base.
+    tol : float
+        Relative gap at which a unit's fit counts as converged.
+    progress : callable
+        Called once after each outer fold.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``deviance (unit, trial)``: held out, summed over the trial's bins; ``penalty``, ``gap``, ``n_iter`` and
+        ``converged (unit, fold)``; on request ``coef (fold, split, unit, slot)``, ``intercept (fold, split, unit)`` and
+        ``slot_feature (unit, slot)``, split 0 being all training rows and split j + 1 those without inner fold j.
+    """
+    if columns is None:
+        columns = columns_of(model, problem.design["group"].values)
+    n_unit, n_trial = problem.response.shape[1], problem.trial_ids.size
+    held_out = np.full((n_unit, n_trial), np.nan)
+    solutions, kept, curvature = [], [], None
+    for k in range(problem.n_folds):
+        fold = _prepare(problem, columns, k)
+        curvature = curvature or gram_eigh(fold.matrix)
+        solution, coefficients = _fit_fold(problem, columns, fold, base, k, curvature, keep_coefficients, tol)
+        trials = np.flatnonzero(problem.fold == k)
+        eta = _predictor(problem, columns, coefficients[0], fold.test) + _base_predictor(problem, base, k, 0, fold.test)
+        held_out[:, trials] = _deviance_by_trial(problem, eta, fold.test, trials)
+        solutions.append(solution)
+        kept.append(coefficients)
+        progress()
+    result = _labelled(problem, held_out, solutions)
+    if keep_coefficients:
+        result = result.merge(_as_base(problem, columns, base, kept))
+    return result.assign_attrs(model=model.name, base=model.base)
+
+
+def null_fit(problem: Problem) -> xr.Dataset:
+    """Deviance of the mean of the held-out data themselves, the strictest constant.
+
+    Parameters
+    ----------
+    problem : Problem
+        From `pose_problem`.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``deviance (unit, trial)`` and ``events (unit, trial)``: summed activity.
+    """
+    n_unit, n_trial = problem.response.shape[1], problem.trial_ids.size
+    held_out, events = np.zeros((n_unit, n_trial)), np.zeros((n_unit, n_trial))
+    for k in range(problem.n_folds):
+        trials = np.flatnonzero(problem.fold == k)
+        rows = np.flatnonzero(problem.fold[problem.trial] == k)
+        response = problem.response[rows].astype(np.float64)
+        weight = np.ones_like(response) if problem.weight is None else problem.weight[rows].astype(np.float64)
+        mean = (response * weight).sum(axis=0) / np.maximum(weight.sum(axis=0), 1)
+        bins = deviance(response, np.broadcast_to(mean, response.shape), problem.family) * weight
+        held_out[:, trials] = _sum_by_trial(bins, problem.trial[rows], trials)
+        events[:, trials] = _sum_by_trial(response * weight, problem.trial[rows], trials)
+    return _with_units(problem, {"deviance": held_out, "events": events})
+
+
+def _prepare(problem: Problem, columns: NDArray, k: int) -> _Fold:
+    """Cut out and standardise the training rows of an outer fold."""
+    fold_of_bin = problem.fold[problem.trial]
+    keep = training_bins(problem.design["time"].values, fold_of_bin, k, gap=problem.gap)
+    train, test = np.flatnonzero(keep), np.flatnonzero(fold_of_bin == k)
+    matrix = problem.design["matrix"].values[np.ix_(train, columns)]
+    mean = matrix.mean(axis=0, dtype=np.float64)
+    matrix -= mean.astype(np.float32)
+    scale = np.sqrt(np.einsum("tj,tj->j", matrix, matrix, dtype=np.float64) / max(len(train), 1))
+    scale[scale <= 1e-6 * np.abs(mean)] = 0.0
+    matrix *= np.where(scale > 0, 1 / np.where(scale > 0, scale, 1), 0).astype(np.float32)
+    weight = None if problem.weight is None else problem.weight[train].astype(np.float32)
+    inner = problem.inner_fold[k][problem.trial[train]]
+    return _Fold(train, test, matrix, mean, np.where(scale > 0, scale, np.inf), problem.response[train], weight, inner)
+
+
+def _fit_fold(
+    problem: Problem,
+    columns: NDArray,
+    fold: _Fold,
+    base: xr.Dataset | None,
+    k: int,
+    curvature: Curvature,
+    keep_inner: bool,
+    tol: float,
+) -> tuple[dict[str, NDArray], list[tuple[NDArray, NDArray]]]:
+    """Choose the penalty and fit; coefficients in the units of the design, split by split."""
+    allowed = problem.design["allowed"].values[:, columns]
+    unit_scale = _response_scale(problem, fold)
+    response = fold.response / unit_scale
+    settings = {
+        "family": problem.family,
+        "l1_ratio": problem.l1_ratio,
+        "allowed": allowed,
+        "curvature": curvature,
+    }
+
+    def offset(split: int) -> NDArray | None:
+        return None if base is None else _base_predictor(problem, base, k, split, fold.train) / unit_scale
+
+    choice = choose_penalty(
+        fold.matrix,
+        response,
+        fold.inner,
+        problem.penalties,
+        sample_weight=fold.weight,
+        offset=None if base is None else (lambda j: offset(j + 1)),
+        **settings,
+    )
+    splits = range(1 + (problem.inner_fold.max() + 1 if keep_inner else 0))
+    coefficients, first = [], None
+    for split in splits:
+        rows = slice(None) if split == 0 else fold.inner != split - 1
+        shift = offset(split)
+        fit = fit_population(
+            fold.matrix[rows],
+            response[rows],
+            penalty=choice.penalty,
+            sample_weight=None if fold.weight is None else fold.weight[rows],
+            offset=None if shift is None else shift[rows],
+            init=None if first is None else (first.coef, first.intercept),
+            tol=tol,
+            **settings,
+        )
+        first = first or fit
+        coef = fit.coef / fold.scale * unit_scale[:, None]
+        coefficients.append((coef.astype(np.float32), fit.intercept * unit_scale - coef @ fold.mean))
+    solution = {"penalty": choice.penalty, "gap": first.gap, "n_iter": first.n_iter, "converged": first.converged}
+    return solution, coefficients
+
+
+def _response_scale(problem: Problem, fold: _Fold) -> NDArray[np.float32]:
+    """Gaussian responses are fitted in units of their own spread, so that penalties mean the same for every unit."""
+    if problem.family != "gaussian":
+        return np.ones(fold.response.shape[1], dtype=np.float32)
+    spread = fold.response.std(axis=0)
+    return np.where(spread > 0, spread, 1).astype(np.float32)
+
+
+def _predictor(problem: Problem, columns: NDArray, solution: tuple[NDArray, NDArray], rows: NDArray) -> NDArray:
+    """Linear predictor ``(row, unit)`` of one split's coefficients."""
+    coef, intercept = solution
+    return problem.design["matrix"].values[np.ix_(rows, columns)] @ coef.T + intercept.astype(np.float32)
+
+
+def _base_predictor(problem: Problem, base: xr.Dataset | None, k: int, split: int, rows: NDArray) -> NDArray:
+    """Linear predictor ``(row, unit)`` of the base model, from its few coefficients per unit."""
+    n_unit = problem.response.shape[1]
+    if base is None:
+        return np.zeros((rows.size, n_unit), dtype=np.float32)
+    matrix, feature = problem.design["matrix"].values, base["slot_feature"].values
+    coef = base["coef"].values[k, split]
+    shared = (feature == feature[:1]).all(axis=0) & (feature[0] >= 0)
+    eta = matrix[np.ix_(rows, feature[0, shared])] @ coef[:, shared].T
+    for slot in np.flatnonzero(~shared):
+        eta += matrix[np.ix_(rows, np.maximum(feature[:, slot], 0))] * coef[:, slot]
+    return eta + base["intercept"].values[k, split].astype(np.float32)
+
+
+def _as_base(
+    problem: Problem, columns: NDArray, base: xr.Dataset | None, kept: list[list[tuple[NDArray, NDArray]]]
+) -> xr.Dataset:
+    """The few coefficients per unit that other models start from, those of its own base included."""
+    allowed = problem.design["allowed"].values[:, columns]
+    n_slot = int(allowed.sum(axis=1).max())
+    order = np.argsort(~allowed, axis=1, kind="stable")[:, :n_slot]
+    present = np.take_along_axis(allowed, order, axis=1)
+    feature = np.where(present, columns[order], -1)
+    coef = np.array(
+        [[np.where(present, np.take_along_axis(c, order, axis=1), 0) for c, _ in splits] for splits in kept]
+    )
+    intercept = np.array([[a for _, a in splits] for splits in kept])
+    if base is not None:
+        intercept = intercept + base["intercept"].values
+        below = base["slot_feature"].values
+        for slot in range(below.shape[1]):
+            unit, here = np.nonzero((feature == below[:, [slot]]) & (feature >= 0))
+            coef[:, :, unit, here] += base["coef"].values[:, :, unit, slot]
+    return xr.Dataset(
+        {
+            "coef": (("fold", "split", "unit", "slot"), coef.astype(np.float32)),
+            "intercept": (("fold", "split", "unit"), intercept),
+            "slot_feature": (("unit", "slot"), feature),
+        }
+    )
+
+
+def _deviance_by_trial(problem: Problem, eta: NDArray, rows: NDArray, trials: NDArray) -> NDArray:
+    mean = predict_mean(eta.astype(np.float64), problem.family)
+    bins = deviance(problem.response[rows].astype(np.float64), mean, problem.family)
+    if problem.weight is not None:
+        bins = bins * problem.weight[rows]
+    return _sum_by_trial(bins, problem.trial[rows], trials)
+
+
+def _sum_by_trial(bins: NDArray, trial: NDArray, trials: NDArray) -> NDArray:
+    """Sum ``(row, unit)`` over the rows of each trial ``(unit, trial)``."""
+    member = (trial[:, None] == trials).astype(np.float64)
+    return bins.T @ member
+
+
+def _labelled(problem: Problem, held_out: NDArray, solutions: list[dict[str, NDArray]]) -> xr.Dataset:
+    result = _with_units(problem, {"deviance": held_out})
+    for name in solutions[0]:
+        result[name] = (("unit", "fold"), np.column_stack([solution[name] for solution in solutions]))
+    return result
+
+
+def _with_units(problem: Problem, by_trial: dict[str, NDArray]) -> xr.Dataset:
+    return xr.Dataset(
+        {name: (("unit", "trial"), values) for name, values in by_trial.items()},
+        coords={
+            "unit": problem.design["unit"].variable,
+            "area": problem.design["area"].variable,
+            "trial": problem.trial_ids,
+        },
+    )

@@ -1,0 +1,171 @@
+"""The problem: what is to be explained, by what, and on which folds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from neurorec.design import condition_labels
+from neurorec.recording import SelectionError, check_recording
+from neurorec.recurrence.folds import deal_trials
+
+# From "nothing but the base model" down to nearly free. For standardised columns a coefficient's prior variance is
+# 1 / (bins x penalty), so this spans sd 0.005 to 1 at 5,000 bins.
+PENALTIES = (np.inf, *np.logspace(1, -3.5, 10).tolist())
+
+_FAMILIES = {"counts": "poisson", "binary": "bernoulli"}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Arrays of the bins that take part, and how they are split.
+
+    Attributes
+    ----------
+    design : xarray.Dataset
+        From `neurorec.design.design_matrix`, usable bins only.
+    response : ndarray (time, unit)
+        Activity in those bins, 0 where a unit was not observed.
+    weight : ndarray of bool (time, unit), or None
+        Where each unit was observed; None where all always were.
+    trial : ndarray of int (time,)
+        Row of the trial of each bin.
+    trial_ids : ndarray of int (trial,)
+        The trials' ids, for those with usable bins.
+    fold, inner_fold : ndarray of int (trial,)
+        Outer fold; and the inner folds ``(outer, trial)``, -1 for the trials held out.
+    condition : tuple of str (trial,)
+        For shuffling among trials of one condition.
+    family : str
+        "poisson", "bernoulli" or "gaussian".
+    penalties : tuple of float
+        Strong to weak; the same for every model.
+    l1_ratio : float
+        Share of the elastic net's absolute-value penalty.
+    gap : float
+        Seconds between training and held-out bins.
+    seed : int
+        From which everything random follows.
+    """
+
+    design: xr.Dataset
+    response: NDArray[np.float32]
+    weight: NDArray[np.bool_] | None
+    trial: NDArray[np.int64]
+    trial_ids: NDArray[np.int64]
+    fold: NDArray[np.int64]
+    inner_fold: NDArray[np.int64]
+    condition: tuple[str, ...]
+    family: str
+    penalties: tuple[float, ...]
+    l1_ratio: float
+    gap: float
+    seed: int
+
+    @property
+    def n_folds(self) -> int:
+        """Number of outer folds."""
+        return len(self.inner_fold)
+
+    def rng(self, purpose: str) -> np.random.Generator:
+        """A generator of its own for each purpose, so that no result depends on what ran before."""
+        return np.random.default_rng([self.seed, *purpose.encode()])
+
+
+def pose_problem(
+    recording: xr.Dataset,
+    design: xr.Dataset,
+    *,
+    n_folds: int = 5,
+    n_inner_folds: int = 3,
+    family: str | None = None,
+    penalties: tuple[float, ...] = PENALTIES,
+    l1_ratio: float = 0.0,
+    condition: tuple[str, ...] | None = None,
+    gap: float | None = None,
+    seed: int = 0,
+) -> Problem:
+    """Decide what is fitted on which bins.
+
+    Parameters
+    ----------
+    recording : xarray.Dataset
+        A recording with trials, or with blocks that stand in for them (`neurorec.add_blocks`).
+    design : xarray.Dataset
+        From `neurorec.design.design_matrix` on the same recording.
+    n_folds, n_inner_folds : int
+        Outer folds for the score; inner folds, within the training trials, for the penalty.
+    family : {"poisson", "bernoulli", "gaussian"}, optional
+        By default Poisson for counts, Bernoulli for binary and Gaussian for other activity.
+    penalties : tuple of float
+        Strong to weak, per bin; ``inf`` stands for the base model itself.
+    l1_ratio : float
+        0: ridge; towards 1: lasso.
+    condition : tuple of str, optional
+        Trial columns that define a condition, for stratified folds and for shuffling within conditions; by default
+        the columns by which the design's events are split into categories.
+    gap : float, optional
+        Seconds; the longest filter by default.
+    seed : int
+        From which the folds, shuffles and draws follow.
+
+    Returns
+    -------
+    Problem
+
+    Raises
+    ------
+    SelectionError
+        Without trials, or with too few of them.
+    """
+    check_recording(recording)
+    if "trial" not in recording.dims:
+        raise SelectionError(
+            "trials",
+            expected="trials to hold out",
+            found="a recording without any",
+            remedy="name an interval table (trials=...) or cut blocks that stand in for trials (block length in s)",
+        )
+    used = np.flatnonzero(design["usable"].values)
+    rows = recording.indexes["trial"].get_indexer(recording["trial_id"].values[used])
+    kept, trial = np.unique(rows, return_inverse=True)
+    columns = tuple(design.attrs["conditions"].split("\n")) if condition is None else condition
+    labels = condition_labels(recording, tuple(filter(None, columns)))
+    labels = tuple(labels[row] for row in kept)
+    response, weight = _observed(recording, used)
+    problem_rng = np.random.default_rng([seed, *b"folds"])
+    fold = deal_trials(kept.size, n_folds, rng=problem_rng, condition=labels)
+    return Problem(
+        design=design.isel(time=used),
+        response=response,
+        weight=weight,
+        trial=trial,
+        trial_ids=recording["trial"].values[kept],
+        fold=fold,
+        inner_fold=_inner_folds(fold, n_folds, n_inner_folds, labels, problem_rng),
+        condition=labels,
+        family=family or _FAMILIES.get(recording["activity"].attrs["kind"], "gaussian"),
+        penalties=tuple(float(p) for p in penalties),
+        l1_ratio=l1_ratio,
+        gap=float(design.attrs["longest_lag"]) if gap is None else gap,
+        seed=seed,
+    )
+
+
+def _observed(recording: xr.Dataset, used: NDArray) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+    response = recording["activity"].values[used].astype(np.float32)
+    seen = np.isfinite(response)
+    if "observed" in recording:
+        seen &= recording["observed"].values[used]
+    return (response, None) if seen.all() else (np.where(seen, response, 0), seen)
+
+
+def _inner_folds(
+    fold: NDArray, n_folds: int, n_inner: int, labels: tuple[str, ...], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    inner = np.full((n_folds, fold.size), -1)
+    for k in range(n_folds):
+        train = np.flatnonzero(fold != k)
+        inner[k, train] = deal_trials(train.size, n_inner, rng=rng, condition=[labels[i] for i in train])
+    return inner
