@@ -74,7 +74,8 @@ class Basis:
         slack = 1e-9
         inside = (lags >= self.window[0] - slack) & (lags <= self.window[1] + slack)
         values = np.zeros((lags.size, self.n))
-        values[inside] = _SHAPES[self.shape](self._position(lags[inside]), self.n)
+        if inside.any():
+            values[inside] = _SHAPES[self.shape](self._position(lags[inside]), self.n)
         return values
 
     @property

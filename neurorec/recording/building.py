@@ -133,7 +133,7 @@ def add_trials(recording: xr.Dataset, trials: pd.DataFrame) -> xr.Dataset:
         trial=("trial", ids), trial_id=("time", np.where(which >= 0, ids[which], -1).astype(np.int64))
     )
     for name in trials.columns:
-        values = trials[name].to_numpy()
+        values = trials[name].to_numpy(copy=True)
         if values.dtype.kind not in "biuf":
             values = values.astype(str)
         free = name if name not in recording.variables else f"trial_{name}"

@@ -165,7 +165,7 @@ def _fit_fold(
         **settings,
     )
     splits = range(1 + (problem.inner_fold.max() + 1 if keep_inner else 0))
-    coefficients, first = [], None
+    coefficients, fits = [], []
     for split in splits:
         rows = slice(None) if split == 0 else fold.inner != split - 1
         shift = offset(split)
@@ -175,14 +175,15 @@ def _fit_fold(
             penalty=choice.penalty,
             sample_weight=None if fold.weight is None else fold.weight[rows],
             offset=None if shift is None else shift[rows],
-            init=None if first is None else (first.coef, first.intercept),
+            init=(fits[0].coef, fits[0].intercept) if fits else None,
             tol=tol,
             **settings,
         )
-        first = first or fit
+        fits.append(fit)
         coef = fit.coef / fold.scale * unit_scale[:, None]
         coefficients.append((coef.astype(np.float32), fit.intercept * unit_scale - coef @ fold.mean))
-    solution = {"penalty": choice.penalty, "gap": first.gap, "n_iter": first.n_iter, "converged": first.converged}
+    whole = fits[0]
+    solution = {"penalty": choice.penalty, "gap": whole.gap, "n_iter": whole.n_iter, "converged": whole.converged}
     return solution, coefficients
 
 

@@ -33,4 +33,4 @@ def fit_by_lag(problem: Problem, base: xr.Dataset, *, progress: Progress = lambd
         columns = np.flatnonzero((group == "task") | (coupling & (lag == value)))
         fits.append(fit_model(problem, COUPLED, base, columns=columns, progress=progress)["deviance"])
     deviance = xr.concat(fits, dim=xr.Variable("lag", lags, {"units": "s"}))
-    return deviance.to_dataset(name="deviance")
+    return xr.Dataset({"deviance": deviance})

@@ -117,8 +117,7 @@ def compare_areas(value: ArrayLike, area: ArrayLike, session: ArrayLike) -> Area
     True
     """
     frame = pd.DataFrame({"value": np.asarray(value, dtype=float), "area": area, "session": session}).dropna()
-    enough = frame.groupby("area")["value"].transform("size") >= 2
-    frame = frame[enough]
+    frame = frame[frame["area"].map(frame["area"].value_counts()) >= 2]
     areas = sorted(frame["area"].unique())
     nothing = np.full(len(areas), np.nan)
     if len(areas) < 2:

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from neurorec.datasets import simulate_recording
+from neurorec.design import (
+    Basis,
+    Coupling,
+    Drift,
+    Event,
+    History,
+    PopulationMean,
+    Signal,
+    default_terms,
+    design_matrix,
+    terms_from_config,
+    terms_to_config,
+)
+from neurorec.recording import InputError, add_blocks
+
+
+@pytest.fixture
+def recording():
+    return simulate_recording(n_trials=40, rng=np.random.default_rng(3))
+
+
+def test_uses_trials_and_signals_and_says_what_it_left_out(recording):
+    n = recording.sizes["trial"]
+    recording["name"] = ("trial", np.array([f"clip {i}" for i in range(n)]))
+    recording["count"] = ("trial", np.arange(n))
+    recording["same"] = ("trial", np.ones(n))
+    recording["late"] = ("trial", recording["stop"].values + 5.0, {"units": "s"})
+    recording["cue"] = ("trial", recording["start"].values + 0.3, {"units": "s"})
+    recording["flat"] = ("time", np.zeros(recording.sizes["time"]))
+    recording["rare"] = ("time", np.where(np.arange(recording.sizes["time"]) < 100, 1.0, np.nan))
+    terms, left_out = default_terms(recording)
+    by_name = {getattr(t, "name", type(t).__name__): t for t in terms}
+    assert set(by_name) == {"start", "cue", "running", "Drift", "History", "Coupling"}
+    assert by_name["start"].by == ("stimulus", "choice")
+    assert set(left_out) == {"name", "count", "same", "late", "flat", "rare"}
+    assert "40 different words" in left_out["name"]
+    assert design_matrix(recording, terms)["usable"].any()
+
+
+def test_blocks_are_no_events(recording):
+    blocks = add_blocks(recording, 0.6)
+    assert not any(isinstance(term, Event) for term in default_terms(blocks).terms)
+
+
+def test_every_term_survives_a_file(recording):
+    basis = Basis("gaussian", 3, (0.02, 0.1), "log", 0.01)
+    terms = [
+        *default_terms(recording).terms,
+        Event("start", basis, by=("choice",), interaction=True),
+        Signal("running", rectified=True),
+        Drift(2),
+        History(basis),
+        Coupling(basis, from_area=("V1",), same_bin=True),
+        PopulationMean(basis),
+    ]
+    assert terms_from_config(terms_to_config(terms)) == terms
+
+
+@pytest.mark.parametrize(
+    ("table", "word"),
+    [
+        ({"kind": "Evnt"}, "Evnt"),
+        ({"kind": "Signal", "nam": "x"}, "nam"),
+        ({"kind": "History"}, "no basis"),
+        ({"kind": "History", "basis": {"shape": "boxcar", "n": 2}}, "no window"),
+    ],
+)
+def test_a_wrong_key_is_named(table, word):
+    with pytest.raises(InputError, match=word):
+        terms_from_config([table])
