@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
-from neurorec.plot.palette import FAINT, INK, MUTED
+from neurorec.plot.palette import FAINT, INK, MUTED, readable
 
 
 def start_axes(ax: Axes | None, *, width: float = 6.0, height: float = 4.0) -> Axes:
@@ -36,7 +36,7 @@ def label_rows(ax: Axes, names: Sequence[str], colours: Sequence[str]) -> None:
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     for label, colour in zip(ax.get_yticklabels(), colours, strict=True):
-        label.set_color(colour)
+        label.set_color(readable(colour))
         label.set_fontweight("bold")
     for row in range(len(names) - 1):
         ax.axhline(row + 0.5, color=FAINT, linewidth=0.5, zorder=0)

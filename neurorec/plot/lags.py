@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from neurorec.plot.canvas import spread, start_axes
 from neurorec.plot.intervals import median_interval
-from neurorec.plot.palette import MUTED, area_name, colours_for
+from neurorec.plot.palette import MUTED, area_name, colours_for, readable
 
 
 def benefit_against_lag(
@@ -71,4 +71,12 @@ def _name_ends(ax: Axes, ends: Mapping[str, float], palette: Mapping[str, str], 
     ):
         reach = right + 0.25 * step
         ax.plot([right + 0.05 * step, reach], [ends[name], place], color=palette[name], linewidth=0.6, clip_on=False)
-        ax.text(reach, place, f" {area_name(name)}", color=palette[name], fontsize=8.5, fontweight="bold", va="center")
+        ax.text(
+            reach,
+            place,
+            f" {area_name(name)}",
+            color=readable(palette[name]),
+            fontsize=8.5,
+            fontweight="bold",
+            va="center",
+        )

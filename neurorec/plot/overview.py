@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from neurorec.plot.canvas import spread, start_axes
-from neurorec.plot.palette import FAINT, INK, MUTED, area_name, colours_for
+from neurorec.plot.palette import FAINT, INK, MUTED, area_name, colours_for, readable
 
 # How much is shown when no window is given: as many bins as a figure can resolve, and no more than this many seconds.
 _MOST_BINS, _MOST_SECONDS = 1500, 60.0
@@ -195,7 +195,7 @@ def _strip(ax: Axes, areas: NDArray[np.str_], palette: Mapping[str, str]) -> Non
         )
         ax.plot([1.02, 1.032], [middle, place], transform=side, color=MUTED, linewidth=0.5, clip_on=False)
         label = f"{area_name(area)} ({stop - start})"
-        ax.text(1.036, place, label, transform=side, va="center", fontsize=8, color=colour, fontweight="bold")
+        ax.text(1.036, place, label, transform=side, va="center", fontsize=8, color=readable(colour), fontweight="bold")
     ax.spines["left"].set_visible(False)
     ax.set_yticks([])
     ax.yaxis.label.set_color(INK)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from neurorec.plot.canvas import note, spread, start_axes
 from neurorec.plot.intervals import beyond, fair_range
-from neurorec.plot.palette import INK, MUTED, area_name, colours_for
+from neurorec.plot.palette import MUTED, area_name, colours_for, readable
 
 
 def uncoupled_against_coupled(
@@ -84,6 +84,6 @@ def _name_medians(
         reach = high + 0.02 * (high - low)
         ax.plot([x, reach], [y, place], color=palette[name], linewidth=0.5, alpha=0.5, clip_on=False, zorder=1.5)
         ax.text(
-            reach, place, f" {area_name(name)}", va="center", fontsize=8.5, color=palette[name] or INK,
+            reach, place, f" {area_name(name)}", va="center", fontsize=8.5, color=readable(palette[name]),
             fontweight="bold",
         )  # fmt: skip

@@ -1,1 +1,17 @@
-"""To be described by its first module."""
+"""The report: numbered figures, tables and one page that opens anywhere."""
+
+from neurorec.report.facts import Provenance, SessionFacts, session_facts
+from neurorec.report.figures import SavedFigure, save_figures
+from neurorec.report.page import render, write_report
+from neurorec.report.words import answer
+
+__all__ = [
+    "Provenance",
+    "SavedFigure",
+    "SessionFacts",
+    "answer",
+    "render",
+    "save_figures",
+    "session_facts",
+    "write_report",
+]

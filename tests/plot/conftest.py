@@ -17,6 +17,7 @@ MODELS = ["uncoupled", "history", "coupled", "full", "shuffled"]
 
 @pytest.fixture(autouse=True)
 def close_figures():
+    plt.close("all")
     yield
     plt.close("all")
 

@@ -1,0 +1,144 @@
+"""The numbered figures of a report, saved as PNG and SVG."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import xarray as xr
+from matplotlib.figure import Figure
+
+from neurorec.plot import (
+    area_colours,
+    benefit_against_lag,
+    benefit_by_area,
+    controls,
+    population_rate,
+    raster,
+    rates_by_area,
+    uncoupled_against_coupled,
+)
+
+_DPI = 200
+
+
+class SavedFigure(NamedTuple):
+    """A figure on disk.
+
+    Attributes
+    ----------
+    number : int
+        As the report counts.
+    name : str
+        File name without suffix.
+    caption : str
+        What it shows and how to read it.
+    png : Path
+        The picture; the SVG lies beside it.
+    """
+
+    number: int
+    name: str
+    caption: str
+    png: Path
+
+
+CAPTIONS = {
+    "benefit_by_area": (
+        "Benefit of recurrence by area. Each dot is a unit: held-out deviance explained by the coupled model minus "
+        "that explained by the uncoupled one. White circles are medians over units, bars their 95% "
+        "hierarchical-bootstrap intervals, shapes the units' distribution."
+    ),
+    "uncoupled_against_coupled": (
+        "Every unit with and without coupling. Above the diagonal, the other units' past helps to predict trials that "
+        "were held out. Large dots are the areas' medians."
+    ),
+    "benefit_against_lag": (
+        "Benefit against lag. Coupling through the filters of one lag only, the others left out. Medians over units "
+        "and their distribution-free 95% intervals; areas stand side by side so that bars can be told apart."
+    ),
+    "controls": (
+        "The benefit beside its controls. Medians over units with 95% intervals. What is left when partners are taken "
+        "from other trials of the same condition is shared response to the task, not coupling within the trial."
+    ),
+    "recording": (
+        "The recording {session}. Activity of every unit, sorted by area and rate (top), mean activity over the same "
+        "stretch (middle), and mean rates over all observed bins with medians and 95% intervals (bottom). Time that "
+        "was not recorded is closed up; faint lines mark the jumps and the trials."
+    ),
+}
+
+
+def save_figures(
+    folder: Path, result: xr.Dataset, table: pd.DataFrame, recordings: Mapping[str, xr.Dataset]
+) -> list[SavedFigure]:
+    """Draw and save every figure of a report.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when it is not there.
+    result : xarray.Dataset
+        From :func:`neurorec.recurrence_benefit`.
+    table : pandas.DataFrame
+        By area.
+    recordings : mapping of str to xarray.Dataset
+        By session.
+
+    Returns
+    -------
+    list of SavedFigure
+        In the order of the report.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    names = {str(a) for a in result["area"].values}
+    for recording in recordings.values():
+        names |= {str(a) for a in recording["area"].values}
+    colours = area_colours(names)
+    n_areas = len({str(a) for a in result["area"].values})
+    saved = []
+
+    def keep(figure: Figure, name: str, caption: str) -> None:
+        saved.append(_save(figure, folder, len(saved) + 1, name, caption))
+
+    figure, ax = _canvas(7.4, 1.2 + 0.55 * max(n_areas, 2))
+    benefit_by_area(result, table=table, colours=colours, ax=ax)
+    keep(figure, "benefit_by_area", CAPTIONS["benefit_by_area"])
+    figure, ax = _canvas(6.2, 5.2)
+    uncoupled_against_coupled(result, colours=colours, ax=ax)
+    keep(figure, "uncoupled_against_coupled", CAPTIONS["uncoupled_against_coupled"])
+    figure, ax = _canvas(7.4, 1.5 + 0.5 * max(n_areas, 2))
+    controls(result, table=table, colours=colours, ax=ax)
+    keep(figure, "controls", CAPTIONS["controls"])
+    if "benefit_by_lag" in result:
+        figure, ax = _canvas(7.0, 4.2)
+        benefit_against_lag(result, colours=colours, ax=ax)
+        keep(figure, "benefit_against_lag", CAPTIONS["benefit_against_lag"])
+    for session, recording in recordings.items():
+        keep(_overview(recording, colours), f"recording_{session}", CAPTIONS["recording"].format(session=session))
+    return saved
+
+
+def _overview(recording: xr.Dataset, colours: Mapping[str, str]) -> Figure:
+    """Raster, population rate and rates by area, one above the other."""
+    rows = 0.7 + 0.3 * len(set(recording["area"].values.astype(str)))
+    figure = Figure(figsize=(8.2, 6.4 + rows), layout="constrained")
+    top, middle, bottom = figure.subplots(3, 1, height_ratios=[4.6, 1.3, rows])
+    raster(recording, colours=colours, ax=top)
+    top.set_xlabel("")
+    top.tick_params(labelbottom=False)
+    population_rate(recording, colours=colours, ax=middle)
+    rates_by_area(recording, colours=colours, ax=bottom)
+    return figure
+
+
+def _canvas(width: float, height: float):
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _save(figure: Figure, folder: Path, number: int, name: str, caption: str) -> SavedFigure:
+    name = f"figure{number}_{name}"
+    figure.savefig(folder / f"{name}.png", dpi=_DPI, metadata={"Software": None})
+    figure.savefig(folder / f"{name}.svg", dpi=_DPI, metadata={"Date": None})
+    return SavedFigure(number, name, caption, folder / f"{name}.png")

@@ -1,0 +1,179 @@
+"""The report as one page that opens anywhere: no script, no font, no picture from elsewhere."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+import jinja2
+import pandas as pd
+import xarray as xr
+
+from neurorec.report.facts import Provenance, SessionFacts
+from neurorec.report.figures import SavedFigure, save_figures
+from neurorec.report.tables import area_label, by_area_table, convergence_table, fraction
+from neurorec.report.words import answer, control_sentence, unit_interval
+
+
+class Control(NamedTuple):
+    """A control, what it is for, and what it found."""
+
+    title: str
+    meaning: str
+    found: str
+
+
+_CONTROLS = {
+    "benefit_history": (
+        "Own history known",
+        "Both models also see the unit's own past, so refractoriness, bursts and slow drifts of the unit itself cannot "
+        "pass for coupling.",
+    ),
+    "benefit_matched": (
+        "Equal numbers of sources",
+        "Every unit is coupled to the same number of units, drawn from its own area, so that areas with many recorded "
+        "units have no advantage. Missing where an area is too small.",
+    ),
+    "benefit_shuffled": (
+        "Partners from other trials",
+        "The coupled model sees the other units in other trials of the same condition. What it still explains is "
+        "shared response to the task that the task terms do not capture; coupling within the trial is what is lost.",
+    ),
+}
+
+
+def write_report(
+    folder: Path | str,
+    result: xr.Dataset,
+    table: pd.DataFrame,
+    recordings: Mapping[str, xr.Dataset],
+    *,
+    sessions: Sequence[SessionFacts],
+    provenance: Provenance,
+) -> Path:
+    """Save the figures and write ``report.html``.
+
+    Parameters
+    ----------
+    folder : path
+        Gets ``report.html`` and ``figures/``.
+    result : xarray.Dataset
+        From :func:`neurorec.recurrence_benefit`.
+    table : pandas.DataFrame
+        From :func:`neurorec.recurrence.by_area`.
+    recordings : mapping of str to xarray.Dataset
+        By session, for the overviews.
+    sessions : sequence of SessionFacts
+        What was read.
+    provenance : Provenance
+        How the numbers were made.
+
+    Returns
+    -------
+    Path
+        Of the page.
+    """
+    folder = Path(folder)
+    figures = save_figures(folder / "figures", result, table, recordings)
+    target = folder / "report.html"
+    partial = target.with_name(".partial-report.html")
+    partial.write_text(render(result, table, figures, sessions=sessions, provenance=provenance), encoding="utf-8")
+    partial.replace(target)
+    return target
+
+
+def render(
+    result: xr.Dataset,
+    table: pd.DataFrame,
+    figures: Sequence[SavedFigure],
+    *,
+    sessions: Sequence[SessionFacts],
+    provenance: Provenance,
+) -> str:
+    """Set the page, pictures included.
+
+    Parameters
+    ----------
+    result, table
+        As for :func:`write_report`.
+    figures : sequence of SavedFigure
+        Already on disk.
+    sessions, provenance
+        As for :func:`write_report`.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    return _template().render(
+        answer=answer(table),
+        numbers=_numbers(result, table, sessions),
+        figures={_kind(f): _shown(f) for f in figures},
+        recordings=[_shown(f) for f in figures if _kind(f) == "recording"],
+        by_area=by_area_table(table),
+        controls=_controls(result),
+        convergence=convergence_table(result),
+        sessions=sessions,
+        provenance=provenance,
+        several=len(sessions) > 1,
+        attrs=result.attrs,
+        area_label=area_label,
+    )
+
+
+@cache
+def _template() -> jinja2.Template:
+    text = files("neurorec.report").joinpath("page.html.j2").read_text(encoding="utf-8")
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(text)
+
+
+def _kind(figure: SavedFigure) -> str:
+    name = figure.name.partition("_")[2]
+    return "recording" if name.startswith("recording_") else name
+
+
+def _shown(figure: SavedFigure) -> dict[str, str | int]:
+    picture = base64.b64encode(figure.png.read_bytes()).decode("ascii")
+    head, _, rest = figure.caption.partition(". ")
+    return {
+        "number": figure.number,
+        "head": f"{head.rstrip('.')}.",
+        "rest": rest,
+        "source": f"data:image/png;base64,{picture}",
+    }
+
+
+def _numbers(result: xr.Dataset, table: pd.DataFrame, sessions: Sequence[SessionFacts]) -> list[tuple[str, str]]:
+    """The few numbers that stand on top."""
+    numbers = [
+        (f"{result.sizes['unit']:,}", "units"),
+        (f"{len(table)}", "areas" if len(table) != 1 else "area"),
+    ]
+    if len(sessions) > 1:
+        numbers.append((f"{len(sessions)}", "sessions"))
+    blocks = any(s.block_length for s in sessions)
+    numbers.append((f"{sum(s.n_trials for s in sessions):,}", "blocks" if blocks else "trials"))
+    middle = unit_interval(result["benefit"].values)
+    numbers.append((fraction(middle.median) if middle else "–", "median benefit, all units"))
+    if "significant" in result:
+        numbers.append((f"{float(result['significant'].mean()):.0%}", "units with q < 0.05"))
+    return numbers
+
+
+def _controls(result: xr.Dataset) -> list[Control]:
+    """The controls that were run; shares refer to the benefit of the same units."""
+    found = []
+    for name, (title, meaning) in _CONTROLS.items():
+        if name not in result:
+            continue
+        known = result[name].notnull().values
+        control, benefit = unit_interval(result[name].values), unit_interval(result["benefit"].values[known])
+        if control is not None and benefit is not None:
+            found.append(Control(title, meaning, control_sentence(benefit, control)))
+    return found

@@ -1,0 +1,105 @@
+"""The answer in words, computed from the results."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from neurorec.plot import Interval, median_interval
+from neurorec.report.tables import area_label, fraction
+
+_FEWEST_UNITS = 10  # for an area to be named the most or the least: medians of fewer units decide nothing
+
+
+class Row(NamedTuple):
+    """What the answer needs of one area, as in ``by_area.csv``."""
+
+    area: str
+    n_units: int
+    benefit: float
+    benefit_low: float
+    benefit_high: float
+    q_value: float
+
+
+def answer(table: pd.DataFrame) -> str:
+    """Say in a few sentences how much coupling explains, where the most and where the least, and how sure that is.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row per area: ``area n_units benefit benefit_low benefit_high q_value``.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> row = {"area": "V1", "n_units": 9, "benefit": 0.05, "benefit_low": 0.04, "benefit_high": 0.06, "q_value": 0.5}
+    >>> print(answer(pd.DataFrame([row])))
+    Beyond task and behaviour, ... explain 0.050 (95% interval 0.040 to 0.060) of the deviance of the median unit of V1
+    (n = 9). With one area there is nothing to compare it with.
+    """
+    rows = [Row(**{name: row[name] for name in Row._fields}) for row in table.to_dict("records")]
+    rows = sorted((row for row in rows if np.isfinite(row.benefit)), key=lambda row: -row.benefit)
+    if not rows:
+        return "No unit had events in the held-out trials, so nothing can be said."
+    large = [row for row in rows if row.n_units >= _FEWEST_UNITS and isinstance(row.area, str) and row.area]
+    rows, of = (large, f"areas with {_FEWEST_UNITS} units or more") if 2 <= len(large) < len(rows) else (rows, "areas")
+    lead = f"Beyond task and behaviour, the other recorded units explain {_said(rows[0])}"
+    if len(rows) == 1:
+        return f"{lead}. With one area there is nothing to compare it with."
+    span = f"{lead}, the most of {len(rows)} {of}, and {_said(rows[-1])}, the least."
+    return f"{span} {_above_zero(rows)} {_difference(rows)}"
+
+
+def control_sentence(benefit: Interval, control: Interval) -> str:
+    """Say what share of the benefit is left under a control.
+
+    Examples
+    --------
+    >>> control_sentence(Interval(0.04, 0.03, 0.05), Interval(0.01, 0.005, 0.02))
+    'Median over units: 0.010 (95% interval 0.0050 to 0.020), 25% of the benefit.'
+    """
+    said = f"Median over units: {interval_text(control)}"
+    if control.low <= 0 <= control.high:
+        return f"{said}, not told from zero."
+    if benefit.low > 0 and control.low > 0:
+        return f"{said}, {control.median / benefit.median:.0%} of the benefit."
+    return f"{said}."
+
+
+def interval_text(interval: Interval) -> str:
+    """Write a median with its interval, or without one where there are too few units."""
+    if not np.isfinite(interval.low):
+        return fraction(interval.median)
+    return f"{fraction(interval.median)} (95% interval {fraction(interval.low)} to {fraction(interval.high)})"
+
+
+def unit_interval(values: np.ndarray) -> Interval | None:
+    """Median over units with its distribution-free interval; None where no unit has a value."""
+    found = median_interval(values)
+    return found if np.isfinite(found.median) else None
+
+
+def _said(row: Row) -> str:
+    interval = interval_text(Interval(row.benefit, row.benefit_low, row.benefit_high))
+    return f"{interval} of the deviance of the median unit of {area_label(row.area)} (n = {row.n_units})"
+
+
+def _above_zero(rows: list[Row]) -> str:
+    above = sum(row.benefit_low > 0 for row in rows)
+    if above == len(rows):
+        return "The interval lies above zero in every area."
+    if not above:
+        return "The interval includes zero, or lies below it, in every area."
+    return f"The interval lies above zero in {above} of the {len(rows)} areas."
+
+
+def _difference(rows: list[Row]) -> str:
+    names = [area_label(row.area) for row in rows if row.q_value < 0.05]
+    if not names:
+        return "No area can be told from the mean of the others (q ≥ 0.05)."
+    verb = "differs" if len(names) == 1 else "differ"
+    return f"Against the mean of the others, {', '.join(names)} {verb} ({len(names)} of {len(rows)}, q < 0.05)."

@@ -1,0 +1,249 @@
+"""The configuration of a study: a frozen record, written to and read from `study.toml`."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+import tomli_w
+
+from neurorec.recording import FileError, InputError
+
+_SAID = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """What is read, and how: the arguments of :func:`neurorec.read_nwb`.
+
+    Parameters
+    ----------
+    files : tuple of str
+        One recording per session; a relative path starts at the folder of the study file.
+    bin_width : float, optional
+        Seconds; by default what suits the signal.
+    signal : str, optional
+        ``"spikes"`` or the name of a trace.
+    area : str or dict of str to str, optional
+        A column of the unit table, or the areas' new names by their old ones.
+    trials : tuple of str, optional
+        Interval tables.
+    units : str, optional
+        A filter expression on the unit table.
+    covariates : tuple of str, optional
+        Signals to keep; all by default.
+    window : tuple of float, optional
+        Start and stop, s.
+    block_length : float, optional
+        Seconds of the blocks that stand in for trials.
+    """
+
+    files: tuple[str, ...] = ()
+    bin_width: float | None = None
+    signal: str | None = None
+    area: str | dict[str, str] | None = None
+    trials: tuple[str, ...] | None = None
+    units: str | None = None
+    covariates: tuple[str, ...] | None = None
+    window: tuple[float, ...] | None = None
+    block_length: float | None = None
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How models are fitted and compared: the arguments of :func:`neurorec.recurrence_benefit`.
+
+    Parameters
+    ----------
+    folds, inner_folds : int
+        Outer folds for the score; inner folds, within the training trials, for the penalty.
+    family : str, optional
+        ``"poisson"``, ``"bernoulli"`` or ``"gaussian"``; by default what suits the activity.
+    penalties : tuple of float, optional
+        Strong to weak.
+    l1_ratio : float
+        0: ridge; towards 1: lasso.
+    edges : str
+        ``"drop"`` or ``"zero"``: what becomes of bins whose filters reach over the edge of a trial.
+    gap : float, optional
+        Seconds between training and held-out bins; the longest filter by default.
+    """
+
+    folds: int = 5
+    inner_folds: int = 3
+    family: str | None = None
+    penalties: tuple[float, ...] | None = None
+    l1_ratio: float = 0.0
+    edges: str = "drop"
+    gap: float | None = None
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """A study: which recordings, which design, which fits.
+
+    Parameters
+    ----------
+    data : DataSettings
+        What is read.
+    fit : FitSettings
+        How models are fitted.
+    seed : int
+        From which everything random follows.
+    terms : tuple of dict, optional
+        The design, as :func:`neurorec.design.terms_to_config` writes it; derived from the recordings by default.
+    session_terms : dict of str to tuple of dict
+        Designs of sessions that differ from ``terms``.
+    left_out : dict of str to str
+        What the derived design leaves out, and why. For the reader: it changes nothing.
+
+    Examples
+    --------
+    >>> config = StudyConfig(DataSettings(files=("session.nwb",), bin_width=0.01), seed=3)
+    >>> print(config_to_toml(config).strip())
+    seed = 3
+    <BLANKLINE>
+    [data]
+    files = [
+        "session.nwb",
+    ]
+    bin_width = 0.01
+    <BLANKLINE>
+    [fit]
+    folds = 5
+    inner_folds = 3
+    l1_ratio = 0.0
+    edges = "drop"
+    """
+
+    data: DataSettings = field(default_factory=DataSettings)
+    fit: FitSettings = field(default_factory=FitSettings)
+    seed: int = 0
+    terms: tuple[dict, ...] | None = None
+    session_terms: dict[str, tuple[dict, ...]] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def read_config(path: Path | str) -> StudyConfig:
+    """Read a study file.
+
+    Parameters
+    ----------
+    path : path
+        A TOML file; relative paths of recordings start at its folder.
+
+    Returns
+    -------
+    StudyConfig
+        With absolute paths.
+
+    Raises
+    ------
+    FileError
+        When the file cannot be read as TOML.
+    InputError
+        Naming the key that is unknown, with the nearest valid one, or whose value is of the wrong type.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileError(str(path), expected="a study file", found="no such file", remedy="check the path")
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise FileError(str(path), expected="TOML", found=str(error), remedy="correct that line") from error
+    config = config_from_dict(tables)
+    files = tuple(str((path.parent / file).resolve()) for file in config.data.files)
+    return replace(config, data=replace(config.data, files=files))
+
+
+def config_from_dict(tables: Mapping[str, Any]) -> StudyConfig:
+    """Check plain tables and make them a study.
+
+    Parameters
+    ----------
+    tables : mapping
+        As :mod:`tomllib` reads them.
+
+    Returns
+    -------
+    StudyConfig
+
+    Raises
+    ------
+    InputError
+        Naming the first key that is unknown or whose value is of the wrong type.
+
+    Examples
+    --------
+    >>> config_from_dict({"fit": {"fold": 10}})
+    Traceback (most recent call last):
+    ...
+    neurorec.recording.errors.InputError: fit.fold: expected a known key, found none of that name; did you mean folds?
+    """
+    return _record(StudyConfig, tables, "")
+
+
+def config_to_toml(config: StudyConfig) -> str:
+    """Write a study as TOML, without the settings that are unset."""
+    tables = _plain(asdict(config))
+    scalars = {key: value for key, value in tables.items() if not isinstance(value, dict | list)}
+    rest = {key: value for key, value in tables.items() if key not in scalars}
+    return tomli_w.dumps({**scalars, **{key: value for key, value in rest.items() if value}})
+
+
+def _record(kind: type, tables: Mapping[str, Any], where: str) -> Any:
+    """Build a dataclass from a table, checking keys and types."""
+    hints = get_type_hints(kind)
+    known = {f.name for f in fields(kind)}
+    for key in tables:
+        if key not in known:
+            near = get_close_matches(key, sorted(known), n=1, cutoff=0.5)
+            remedy = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+            raise InputError(f"{where}{key}", expected="a known key", found="none of that name", remedy=remedy)
+    return kind(**{key: _value(value, hints[key], f"{where}{key}") for key, value in tables.items()})
+
+
+def _value(value: Any, kind: Any, where: str) -> Any:
+    """Check a value against a type, making lists tuples and whole numbers floats where floats are meant."""
+    if is_dataclass(kind) and isinstance(kind, type) and isinstance(value, Mapping):
+        return _record(kind, value, f"{where}.")
+    options = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    for option in options:
+        if _fits(value, option):
+            if get_origin(option) is tuple:
+                return tuple(_value(item, get_args(option)[0], f"{where}[{i}]") for i, item in enumerate(value))
+            if get_origin(option) is dict:
+                return {key: _value(item, get_args(option)[1], f"{where}.{key}") for key, item in value.items()}
+            return float(value) if option is float else value
+    expected = " or ".join(_say(option) for option in options if option is not type(None))
+    raise InputError(where, expected=expected, found=repr(value), remedy="correct the study file")
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    origin = get_origin(kind) or kind
+    if origin is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if origin is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if origin is tuple:
+        return isinstance(value, list | tuple)
+    return (
+        isinstance(value, Mapping) if origin in (dict, Mapping) or is_dataclass(origin) else isinstance(value, origin)
+    )
+
+
+def _say(kind: Any) -> str:
+    origin = get_origin(kind) or kind
+    if origin is tuple:
+        return f"a list ({_say(get_args(kind)[0])} each)"
+    return _SAID.get(origin, "a table")
+
+
+def _plain(value: Any) -> Any:
+    """Tables and lists without unset values."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items() if item is not None}
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value

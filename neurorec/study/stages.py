@@ -1,0 +1,180 @@
+"""Stages: each makes one file, once, and knows whether it is still the file it should be."""
+
+import hashlib
+import json
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurorec.recording import DataWarning
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
+# What decides a number. Reports, figures and the command may change without making results stale.
+_DECIDING = ("recording", "io", "design", "datasets", "glm", "recurrence")
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """What is known of a stage that is done.
+
+    Attributes
+    ----------
+    name : str
+        Which stage.
+    fingerprint : str
+        Of everything the file follows from.
+    seconds : float
+        Wall time it took.
+    peak_memory : int
+        Largest memory of the process until then, bytes.
+    warnings : tuple of str
+        What the user was told while it ran.
+    reused : bool
+        Whether the file was already there.
+    """
+
+    name: str
+    fingerprint: str
+    seconds: float
+    peak_memory: int
+    warnings: tuple[str, ...] = ()
+    reused: bool = False
+
+
+def finish_stage(name: str, target: Path, make: Callable[[Path], None], *, inputs: Mapping[str, Any]) -> StageRecord:
+    """Make a file, unless it is there already and follows from the same inputs.
+
+    The file appears under its name only when it is whole: it is written beside it and moved. The record of the
+    stage, ``<target>.json``, is removed before and written after, so that a kill at any moment leaves either a
+    finished stage or one that is done again.
+
+    Parameters
+    ----------
+    name : str
+        Which stage.
+    target : Path
+        The file to be made.
+    make : callable
+        Writes the file to the path it is given.
+    inputs : mapping
+        Everything the file follows from, as strings, numbers, lists and tables: settings and the fingerprints of
+        earlier stages. The version of the code that decides numbers is added.
+
+    Returns
+    -------
+    StageRecord
+    """
+    fingerprint = fingerprint_of({"stage": name, "code": code_version(), **inputs})
+    stamp = target.with_name(target.name + ".json")
+    done = _read_stamp(stamp)
+    if done is not None and done.fingerprint == fingerprint and target.is_file():
+        return replace(done, reused=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    stamp.unlink(missing_ok=True)
+    partial = target.with_name(f".partial-{target.name}")
+    began = time.perf_counter()
+    try:
+        said = _listening(lambda: make(partial))
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+    record = StageRecord(name, fingerprint, time.perf_counter() - began, peak_memory(), said)
+    write_text(stamp, json.dumps(asdict(record), indent=1))
+    return record
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole text file or nothing."""
+    partial = path.with_name(f".partial-{path.name}")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+
+
+def fingerprint_of(inputs: Mapping[str, Any]) -> str:
+    """Return a hash of plain tables, whatever the order of their keys.
+
+    Examples
+    --------
+    >>> fingerprint_of({"a": 1, "b": [2]}) == fingerprint_of({"b": [2], "a": 1}) != fingerprint_of({"a": 1})
+    True
+    """
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def seed_of(seed: int, *names: str) -> int:
+    """Derive the seed of a session or stage from the study's seed and its name alone, so that order never matters.
+
+    Examples
+    --------
+    >>> seed_of(0, "session01") == seed_of(0, "session01") != seed_of(0, "session03")
+    True
+    """
+    key = [int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") for name in names]
+    return int(np.random.SeedSequence([seed, *key]).generate_state(1)[0])
+
+
+def file_hash(path: Path, *, progress: Callable[[int], None] = lambda n: None) -> str:
+    """SHA-256 of a file, calling progress with the number of bytes of each piece."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 22):
+            digest.update(piece)
+            progress(len(piece))
+    return digest.hexdigest()
+
+
+@cache
+def code_version() -> str:
+    """Version of the package, and a hash of those of its files that decide a number."""
+    root = Path(str(files("neurorec")))
+    digest = hashlib.sha256()
+    for folder in _DECIDING:
+        for path in sorted((root / folder).rglob("*.py")):
+            digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    return f"{version('neurorec')}+{digest.hexdigest()[:12]}"
+
+
+def peak_memory() -> int:
+    """Largest resident memory of this process so far, bytes; 0 where the system does not say."""
+    if resource is None:
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)
+
+
+def _listening(work: Callable[[], None]) -> tuple[str, ...]:
+    """Do the work and return what it warned of; warnings that are not about the data pass on."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DataWarning)
+        work()
+    for other in caught:
+        if not issubclass(other.category, DataWarning):
+            warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
+    return tuple(_once(str(w.message) for w in caught if issubclass(w.category, DataWarning)))
+
+
+def _once(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(texts))
+
+
+def _read_stamp(path: Path) -> StageRecord | None:
+    """Return the record of a stage, or None where there is none that can be read."""
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        return StageRecord(**{**table, "warnings": tuple(table["warnings"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
