@@ -2,6 +2,7 @@
 
 from neurorec.recording.aligning import assign_trials
 from neurorec.recording.binning import (
+    BIN_TOLERANCE,
     Bins,
     average_in_bins,
     bin_intervals,
@@ -24,6 +25,7 @@ from neurorec.recording.errors import (
 from neurorec.recording.schema import check_recording, signals, trial_columns
 
 __all__ = [
+    "BIN_TOLERANCE",
     "Bins",
     "DataWarning",
     "FileError",

@@ -1,0 +1,1 @@
+"""NWB: the door through which recorded data come in, and simulated data go out."""
