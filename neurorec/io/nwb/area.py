@@ -69,8 +69,8 @@ def find_areas(frame: pd.DataFrame, doubts: list[str]) -> tuple[NDArray[np.str_]
         if differ.any():
             k = int(np.flatnonzero(differ)[0])
             doubts.append(
-                f"{_spoken(chosen)} and {_spoken(name)} state different areas for {differ.sum()} of {areas.size} units "
-                f"(unit {frame.index[k]}: {str(areas[k])!r} and {str(others[k])!r}); {_spoken(chosen)} was taken."
+                f"{spoken(chosen)} and {spoken(name)} state different areas for {differ.sum()} of {areas.size} units "
+                f"(unit {frame.index[k]}: {str(areas[k])!r} and {str(others[k])!r}); {spoken(chosen)} was taken."
             )
     return areas, chosen
 
@@ -123,7 +123,7 @@ def clean_areas(values: Iterable[Any], name: str, doubts: list[str]) -> NDArray[
     meaning = {value: _plain_area(value) for value in {str(value) for value in values}}
     for value, plain in meaning.items():
         if plain and plain != value.strip():
-            doubts.append(f"{_spoken(name)} packs several facts into one text: {plain!r} was taken from {value!r}.")
+            doubts.append(f"{spoken(name)} packs several facts into one text: {plain!r} was taken from {value!r}.")
     return np.array([meaning[str(value)] for value in values], dtype=np.str_)
 
 
@@ -139,7 +139,7 @@ def _candidates(frame: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(lower[name] for name in order if name in lower))
 
 
-def _spoken(name: str) -> str:
+def spoken(name: str) -> str:
     """A column of the joined unit table in the words of the file."""
     if name == "plane_location":
         return "imaging_plane.location"

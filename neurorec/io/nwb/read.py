@@ -81,7 +81,7 @@ def read_nwb(
     >>> from neurorec.io import write_nwb
     >>> from neurorec.recording import recording_from_arrays
     >>> path = mkdtemp() + "/session.nwb"
-    >>> write_nwb(recording_from_arrays(np.ones((100, 2)), bin_width=0.01, area=["V1", "PPC"]), path)
+    >>> _ = write_nwb(recording_from_arrays(np.ones((100, 2)), bin_width=0.01, area=["V1", "PPC"]), path)
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("ignore", DataWarning)
     ...     recording = read_nwb(path, bin_width=0.1)

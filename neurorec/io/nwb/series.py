@@ -99,7 +99,7 @@ def read_stamps(series: Series, doubts: list[str], *, session: tuple[float, floa
     """The time of every sample, s; NaN where it is missing or impossible; None where there is no usable clock."""
     stamps = series.group.get("timestamps")
     if not isinstance(stamps, h5py.Dataset):
-        start, rate = _start_and_rate(series)
+        start, rate = start_and_rate(series)
         if not (np.isfinite(rate) and rate > 0):
             doubts.append(f"{series.path} has sampling rate {rate:g} Hz and was left out.")
             return None
@@ -122,7 +122,8 @@ def read_stamps(series: Series, doubts: list[str], *, session: tuple[float, floa
     return np.where(bogus, np.nan, times)
 
 
-def _start_and_rate(series: Series) -> tuple[float, float]:
+def start_and_rate(series: Series) -> tuple[float, float]:
+    """When the first sample of a series without timestamps was taken (s), and its sampling rate (Hz)."""
     start = dataset(series.group, "starting_time")
     return float(start[()]), float(start.attrs.get("rate", np.nan))
 

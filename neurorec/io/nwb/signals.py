@@ -102,7 +102,7 @@ def read_signals(
             if stamps is None:
                 continue
             counted = not is_sampled(stamps)
-            if counted and covariates is None and not _holds_events(series):
+            if counted and covariates is None and not holds_events(series):
                 events.append(name)
                 continue
             signal = _count(series, stamps, bins, bin_width) if counted else None
@@ -146,7 +146,8 @@ def _choose(by_name: dict[str, Series], covariates: str | Iterable[str] | None) 
     return chosen
 
 
-def _holds_events(series: Series) -> bool:
+def holds_events(series: Series) -> bool:
+    """Does the file say that a series holds behavioural events?"""
     return neurodata_type(series.group.parent) == "BehavioralEvents" or "Events" in series.kind
 
 

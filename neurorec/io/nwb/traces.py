@@ -135,7 +135,7 @@ def read_traces(chosen: Sequence[Series], doubts: list[str]) -> list[Traces]:
         even, intervals, moved = even_stamps(stamps, interval)
         if moved > 0.1 * interval:
             doubts.append(f"The timestamps of {series.path} jitter by up to {moved:.3g} s; an even clock was used.")
-        frame = _unit_frame(series, doubts)
+        frame = trace_units(series, doubts)
         if several and series.n_channels > 1:
             plane = _plane_name(series)
             frame["plane"] = plane
@@ -180,7 +180,7 @@ def bin_traces(
     return np.concatenate(parts, axis=1)
 
 
-def _unit_frame(series: Series, doubts: list[str]) -> pd.DataFrame:
+def trace_units(series: Series, doubts: list[str]) -> pd.DataFrame:
     """One row per region of interest, with its table's columns and the location of its imaging plane."""
     if series.data.ndim == 1:
         return pd.DataFrame(index=pd.Index([series.name], name="id"))
