@@ -3,13 +3,16 @@
 from neurorec.report.facts import Provenance, SessionFacts, session_facts
 from neurorec.report.figures import SavedFigure, save_figures
 from neurorec.report.page import render, write_report
+from neurorec.report.tables import Table, by_area_table
 from neurorec.report.words import answer
 
 __all__ = [
     "Provenance",
     "SavedFigure",
     "SessionFacts",
+    "Table",
     "answer",
+    "by_area_table",
     "render",
     "save_figures",
     "session_facts",

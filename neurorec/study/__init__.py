@@ -1,1 +1,15 @@
-"""To be described by its first module."""
+"""A study: from recordings and settings to results and a report, in stages that survive a kill."""
+
+from neurorec.study.config import DataSettings, FitSettings, StudyConfig, config_from_dict, config_to_toml, read_config
+from neurorec.study.running import StudyOutcome, run_study
+
+__all__ = [
+    "DataSettings",
+    "FitSettings",
+    "StudyConfig",
+    "StudyOutcome",
+    "config_from_dict",
+    "config_to_toml",
+    "read_config",
+    "run_study",
+]

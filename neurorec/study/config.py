@@ -186,12 +186,15 @@ def config_from_dict(tables: Mapping[str, Any]) -> StudyConfig:
     return _record(StudyConfig, tables, "")
 
 
+def config_to_dict(config: StudyConfig) -> dict[str, Any]:
+    """Write a study as plain tables, without the settings that are unset."""
+    return _plain(asdict(config))
+
+
 def config_to_toml(config: StudyConfig) -> str:
     """Write a study as TOML, without the settings that are unset."""
-    tables = _plain(asdict(config))
-    scalars = {key: value for key, value in tables.items() if not isinstance(value, dict | list)}
-    rest = {key: value for key, value in tables.items() if key not in scalars}
-    return tomli_w.dumps({**scalars, **{key: value for key, value in rest.items() if value}})
+    tables = {key: value for key, value in config_to_dict(config).items() if value != {}}
+    return tomli_w.dumps(dict(sorted(tables.items(), key=lambda item: isinstance(item[1], dict | list))))
 
 
 def _record(kind: type, tables: Mapping[str, Any], where: str) -> Any:

@@ -6,15 +6,13 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from neurorec.recording import DataWarning
 
@@ -55,12 +53,39 @@ class StageRecord:
     reused: bool = False
 
 
-def finish_stage(name: str, target: Path, make: Callable[[Path], None], *, inputs: Mapping[str, Any]) -> StageRecord:
-    """Make a file, unless it is there already and follows from the same inputs.
+@dataclass(frozen=True)
+class Stage:
+    """A file that is to be made, and what it follows from.
 
-    The file appears under its name only when it is whole: it is written beside it and moved. The record of the
-    stage, ``<target>.json``, is removed before and written after, so that a kill at any moment leaves either a
-    finished stage or one that is done again.
+    Attributes
+    ----------
+    name : str
+        Which stage.
+    target : Path
+        The file.
+    fingerprint : str
+        Of everything the file follows from.
+    stamp : Path
+        Where the record of the stage is kept.
+    """
+
+    name: str
+    target: Path
+    fingerprint: str
+    stamp: Path
+
+    def record(self) -> StageRecord | None:
+        """Return the record of the stage if it is done and its file still follows from the same inputs."""
+        try:
+            table = json.loads(self.stamp.read_text(encoding="utf-8"))
+            done = StageRecord(**{**table, "warnings": tuple(table["warnings"]), "reused": True})
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+        return done if done.fingerprint == self.fingerprint and self.target.is_file() else None
+
+
+def plan_stage(name: str, target: Path, inputs: Mapping[str, Any], *, stamps: Path | None = None) -> Stage:
+    """Plan a stage.
 
     Parameters
     ----------
@@ -68,32 +93,53 @@ def finish_stage(name: str, target: Path, make: Callable[[Path], None], *, input
         Which stage.
     target : Path
         The file to be made.
-    make : callable
-        Writes the file to the path it is given.
     inputs : mapping
         Everything the file follows from, as strings, numbers, lists and tables: settings and the fingerprints of
         earlier stages. The version of the code that decides numbers is added.
+    stamps : Path, optional
+        Folder of the record; by default that of the file.
+
+    Returns
+    -------
+    Stage
+    """
+    stamp = (stamps or target.parent) / f"{target.name}.json"
+    return Stage(name, target, fingerprint_of({"stage": name, "code": code_version(), **inputs}), stamp)
+
+
+def finish_stage(stage: Stage, make: Callable[[Path], None]) -> StageRecord:
+    """Make a stage's file, unless it is there already and follows from the same inputs.
+
+    The file appears under its name only when it is whole: it is written beside it and moved. The record of the stage
+    is removed before and written after, so that a kill at any moment leaves either a finished stage or one that is
+    done again.
+
+    Parameters
+    ----------
+    stage : Stage
+        From :func:`plan_stage`.
+    make : callable
+        Writes the file to the path it is given.
 
     Returns
     -------
     StageRecord
     """
-    fingerprint = fingerprint_of({"stage": name, "code": code_version(), **inputs})
-    stamp = target.with_name(target.name + ".json")
-    done = _read_stamp(stamp)
-    if done is not None and done.fingerprint == fingerprint and target.is_file():
-        return replace(done, reused=True)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    stamp.unlink(missing_ok=True)
-    partial = target.with_name(f".partial-{target.name}")
+    done = stage.record()
+    if done is not None:
+        return done
+    for folder in (stage.target.parent, stage.stamp.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    stage.stamp.unlink(missing_ok=True)
+    partial = stage.target.with_name(f".partial-{stage.target.name}")
     began = time.perf_counter()
     try:
         said = _listening(lambda: make(partial))
-        os.replace(partial, target)
+        os.replace(partial, stage.target)
     finally:
         partial.unlink(missing_ok=True)
-    record = StageRecord(name, fingerprint, time.perf_counter() - began, peak_memory(), said)
-    write_text(stamp, json.dumps(asdict(record), indent=1))
+    record = StageRecord(stage.name, stage.fingerprint, time.perf_counter() - began, peak_memory(), said)
+    write_text(stage.stamp, json.dumps(asdict(record), indent=1))
     return record
 
 
@@ -113,18 +159,6 @@ def fingerprint_of(inputs: Mapping[str, Any]) -> str:
     True
     """
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def seed_of(seed: int, *names: str) -> int:
-    """Derive the seed of a session or stage from the study's seed and its name alone, so that order never matters.
-
-    Examples
-    --------
-    >>> seed_of(0, "session01") == seed_of(0, "session01") != seed_of(0, "session03")
-    True
-    """
-    key = [int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") for name in names]
-    return int(np.random.SeedSequence([seed, *key]).generate_state(1)[0])
 
 
 def file_hash(path: Path, *, progress: Callable[[int], None] = lambda n: None) -> str:
@@ -164,17 +198,4 @@ def _listening(work: Callable[[], None]) -> tuple[str, ...]:
     for other in caught:
         if not issubclass(other.category, DataWarning):
             warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
-    return tuple(_once(str(w.message) for w in caught if issubclass(w.category, DataWarning)))
-
-
-def _once(texts: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(texts))
-
-
-def _read_stamp(path: Path) -> StageRecord | None:
-    """Return the record of a stage, or None where there is none that can be read."""
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-        return StageRecord(**{**table, "warnings": tuple(table["warnings"])})
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
+    return tuple(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, DataWarning)))

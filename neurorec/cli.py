@@ -1,0 +1,218 @@
+"""The command: one verb each for running, showing, and looking at a file. Parse, call, print."""
+
+import argparse
+import json
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NoReturn
+
+_DONE, _PARTLY, _FAILED, _INTERRUPTED = 0, 1, 2, 130
+
+_EXAMPLES = """\
+examples:
+  neurorec demo                                       on a bundled, simulated recording
+  neurorec inspect session.nwb                        what the file holds and how it is read
+  neurorec run session01.nwb session03.nwb -o out     everything derived from the files
+  neurorec run --config out/study.toml                the same again, after editing its settings
+
+exit status: 0 done; 1 some sessions could not be analysed, the others are done; 2 nothing could be done;
+130 interrupted: the same command goes on where it stopped
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_FAILED, f"neurorec: {message}; see {self.prog} --help\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; by default those of the process.
+
+    Returns
+    -------
+    int
+        0: done; 1: some sessions failed; 2: nothing could be done; 130: interrupted.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    arguments = _parser().parse_args(argv)
+    arguments.command = shlex.join(["neurorec", *argv])
+    try:
+        return arguments.verb(arguments)
+    except KeyboardInterrupt:
+        print("\nneurorec: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        return _INTERRUPTED
+    except Exception as error:
+        known = isinstance(error, OSError | import_module("neurorec.recording").InputError)
+        if arguments.debug or not known:
+            raise
+        print(f"neurorec: {' '.join(str(error).split())}", file=sys.stderr)
+        return _FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="neurorec",
+        description="How much of a neuron's activity is explained by the network around it, and does that differ "
+        "between brain areas?",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"neurorec {version('neurorec')}")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    run = verbs.add_parser("run", help="analyse recordings and write a report")
+    run.set_defaults(verb=_run)
+    run.add_argument("files", nargs="*", metavar="FILE", help="NWB file, one per session")
+    run.add_argument("--config", type=Path, metavar="TOML", help="study file, instead of files and settings")
+    run.add_argument("-o", "--out", type=Path, metavar="OUT", help="folder of results (default: neurorec_out)")
+    _add_data_options(run.add_argument_group("reading"))
+    _add_fit_options(run.add_argument_group("fitting"))
+    demo = verbs.add_parser("demo", help="the same on a bundled, simulated recording")
+    demo.set_defaults(verb=_demo)
+    demo.add_argument("-o", "--out", type=Path, metavar="OUT", default=Path("neurorec_demo"), help="folder of results")
+    for verb in (run, demo):
+        verb.add_argument("--threads", type=int, metavar="N", help="cores to use (default: all)")
+    inspect = verbs.add_parser("inspect", help="say what a file holds and how it would be read")
+    inspect.set_defaults(verb=_inspect)
+    inspect.add_argument("file", metavar="FILE", help="NWB file")
+    inspect.add_argument("--json", action="store_true", help="for programs")
+    for verb in (run, demo, inspect):
+        verb.add_argument("--debug", action="store_true", help="show where an error came from")
+    return parser
+
+
+def _add_data_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--bin-width", type=float, metavar="S", help="seconds per bin")
+    group.add_argument("--signal", metavar="NAME", help="'spikes' or the name of a trace")
+    area = group.add_mutually_exclusive_group()
+    area.add_argument("--area", metavar="COLUMN", help="column of the unit table that holds the area")
+    area.add_argument(
+        "--area-map",
+        action="append",
+        metavar="OLD=NEW|FILE",
+        help="rename an area, or give a unit's by its id; or a text file of such lines; may be repeated",
+    )
+    group.add_argument("--trials", action="append", metavar="TABLE", help="interval table; may be repeated")
+    group.add_argument("--units", metavar="EXPR", help="which units, for example 'quality == \"good\"'")
+    group.add_argument("--covariate", action="append", metavar="NAME", help="behavioural signal; may be repeated")
+    group.add_argument("--window", nargs=2, type=float, metavar=("START", "STOP"), help="seconds of the file to read")
+    group.add_argument("--block-length", type=float, metavar="S", help="seconds per block, where there are no trials")
+
+
+def _add_fit_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--folds", type=int, metavar="N", help="outer folds of whole trials (default: 5)")
+    group.add_argument("--inner-folds", type=int, metavar="N", help="folds that choose the penalty (default: 3)")
+    group.add_argument(
+        "--family", choices=["poisson", "bernoulli", "gaussian"], help="default: what suits the activity"
+    )
+    group.add_argument("--penalties", nargs="+", type=float, metavar="P", help="strong to weak")
+    group.add_argument("--l1-ratio", type=float, metavar="R", help="0: ridge; towards 1: lasso")
+    group.add_argument("--edges", choices=["drop", "zero"], help="bins whose filters reach over the edge of a trial")
+    group.add_argument("--seed", type=int, metavar="N", help="from which everything random follows (default: 0)")
+
+
+_DATA = ("bin_width", "signal", "area", "area_map", "trials", "units", "covariate", "window", "block_length")
+_FIT = ("folds", "inner_folds", "family", "penalties", "l1_ratio", "edges")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    study = import_module("neurorec.study")
+    if arguments.config is None:
+        if not arguments.files:
+            return _refuse("name an NWB file, or a study file with --config")
+        config = study.config_from_dict(_settings(arguments))
+        return _study(config, arguments, arguments.out or Path("neurorec_out"), source=None)
+    given = [name for name in ("files", *_DATA, *_FIT, "seed") if getattr(arguments, name) not in (None, [])]
+    if given:
+        return _refuse(f"--config does not go with {given[0].replace('_', '-')}; write it into {arguments.config}")
+    out = arguments.out or arguments.config.parent
+    return _study(study.read_config(arguments.config), arguments, out, source=arguments.config)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    file = import_module("neurorec.datasets").demo_path()
+    config = import_module("neurorec.study").config_from_dict({"data": {"files": [str(file)]}})
+    return _study(config, arguments, arguments.out, source=None)
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    io = import_module("neurorec.io")
+    inspection = io.inspect_nwb(arguments.file)
+    print(json.dumps(inspection, indent=2) if arguments.json else io.describe_inspection(inspection))
+    return _DONE
+
+
+def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings that were given, as a study file would hold them."""
+    given = {name: value for name, value in vars(arguments).items() if value is not None}
+    data = {name: given[name] for name in _DATA if name in given}
+    if "area_map" in data:
+        data["area"] = _area_map(data.pop("area_map"))
+    if "covariate" in data:
+        data["covariates"] = data.pop("covariate")
+    data["files"] = [os.path.abspath(file) for file in arguments.files]
+    settings: dict[str, Any] = {"data": data, "fit": {name: given[name] for name in _FIT if name in given}}
+    return settings | ({"seed": arguments.seed} if arguments.seed is not None else {})
+
+
+def _area_map(items: Sequence[str]) -> dict[str, str]:
+    """Read pairs OLD=NEW, given as such or line by line in a file."""
+    pairs = []
+    for item in items:
+        pairs += [item] if "=" in item else Path(item).read_text(encoding="utf-8").splitlines()
+    found = {}
+    for pair in pairs:
+        old, equals, new = (part.strip() for part in pair.partition("="))
+        if equals:
+            found[old] = new
+        elif old and not old.startswith("#"):
+            refusal = import_module("neurorec.recording").InputError
+            raise refusal("--area-map", expected="OLD=NEW", found=repr(pair), remedy="write one pair per line")
+    return found
+
+
+def _study(config: Any, arguments: argparse.Namespace, out: Path, *, source: Path | None) -> int:
+    """Run a study and print what came of it."""
+    tqdm = import_module("tqdm").tqdm
+    limits = import_module("threadpoolctl").threadpool_limits
+    with limits(limits=arguments.threads):
+        outcome = import_module("neurorec.study").run_study(
+            config,
+            out,
+            source=source,
+            command=arguments.command,
+            say=lambda line: tqdm.write(f"neurorec: {line}", file=sys.stderr),
+            progress=True,
+        )
+    report = import_module("neurorec.report")
+    print(f"{report.answer(outcome.table)}\n\n{_aligned(report.by_area_table(outcome.table))}\n")
+    memory = f", at most {outcome.peak_memory / 1e9:.2f} GB" if outcome.peak_memory else ""
+    print(f"{outcome.seconds:.0f} s of computing{memory}. Written:")
+    print("\n".join(f"  {path}" for path in outcome.written))
+    for session, reason in outcome.failures.items():
+        print(f"neurorec: {session} takes no part: {reason}", file=sys.stderr)
+    return _PARTLY if outcome.failures else _DONE
+
+
+def _aligned(table: Any) -> str:
+    """Set a table of text in columns, the first to the left and the others to the right."""
+    rows = [table.heads, *table.rows]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(table.heads))]
+    lines = [[row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:]))] for row in rows]
+    return "\n".join("  ".join(line).rstrip() for line in lines)
+
+
+def _refuse(message: str) -> int:
+    print(f"neurorec: {message}", file=sys.stderr)
+    return _FAILED

@@ -1,0 +1,72 @@
+"""The designs of a study's sessions: given, or derived from the recordings."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import xarray as xr
+
+from neurorec.design import default_terms, terms_to_config
+from neurorec.recording import InputError
+from neurorec.study.config import StudyConfig
+
+
+def complete_config(config: StudyConfig, recordings: Mapping[str, xr.Dataset]) -> StudyConfig:
+    """Give a study its design, derived from the recordings where none is given.
+
+    Parameters
+    ----------
+    config : StudyConfig
+        With or without ``terms``.
+    recordings : mapping of str to xarray.Dataset
+        By session.
+
+    Returns
+    -------
+    StudyConfig
+        With ``terms``, with ``session_terms`` for sessions whose derived design differs from the first one's, and
+        with what was ``left_out``.
+
+    Raises
+    ------
+    InputError
+        When ``session_terms`` names a session that the study does not have.
+    """
+    if config.terms is not None:
+        return config
+    designs: dict[str, tuple[dict, ...]] = {}
+    left_out: dict[str, dict[str, str]] = {}
+    for name, recording in recordings.items():
+        terms, reasons = default_terms(recording)
+        designs[name] = tuple(terms_to_config(terms))
+        left_out[name] = dict(reasons)
+    common = next(iter(designs.values()))
+    own = {name: terms for name, terms in designs.items() if terms != common}
+    return replace(config, terms=common, session_terms={**own, **config.session_terms}, left_out=_said(left_out))
+
+
+def check_session_names(config: StudyConfig, names: list[str]) -> None:
+    """Refuse designs of sessions that do not exist."""
+    for name in config.session_terms:
+        if name not in names:
+            raise InputError(
+                f"session_terms.{name}",
+                expected=f"one of {', '.join(names)}",
+                found="no such session",
+                remedy="rename it",
+            )
+
+
+def terms_of(config: StudyConfig, session: str) -> list[dict[str, Any]]:
+    """Return the design of a session."""
+    return list(config.session_terms.get(session, config.terms or ()))
+
+
+def _said(left_out: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Reasons by column; by session and column where sessions differ."""
+    columns = [set(reasons.items()) for reasons in left_out.values()]
+    everywhere = set.intersection(*columns)
+    said = dict(sorted(everywhere))
+    for session, reasons in left_out.items():
+        said |= {f"{session}: {column}": why for column, why in reasons.items() if (column, why) not in everywhere}
+    return said

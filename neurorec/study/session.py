@@ -1,0 +1,206 @@
+"""One session of a study: read, fitted step by step, its benefit collected."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from neurorec.design import design_matrix, terms_from_config
+from neurorec.io import load_dataset, load_recording, read_nwb, save_dataset, save_recording
+from neurorec.recording import FileError, SelectionError, add_blocks
+from neurorec.recurrence import PENALTIES, STEPS, Problem, collect_benefit, count_fits, fit_step, pose_problem
+from neurorec.study.config import StudyConfig
+from neurorec.study.stages import Stage, StageRecord, file_hash, finish_stage, plan_stage, write_text
+
+_NEEDS = {"history": ("uncoupled",), "full": ("uncoupled", "history")}  # all others need the uncoupled fit alone
+
+
+@dataclass(frozen=True)
+class Session:
+    """A recording on its way through a study.
+
+    Attributes
+    ----------
+    name : str
+        Unique in the study; by default the file's name without its suffix.
+    file : Path
+        The recording.
+    folder : Path
+        Where its stages are kept.
+    sha256 : str
+        Of the file, once it is known.
+    reading : Stage or None
+        Which makes ``recording.nc``, once it is planned.
+    """
+
+    name: str
+    file: Path
+    folder: Path
+    sha256: str = ""
+    reading: Stage | None = None
+
+    def recording(self) -> xr.Dataset:
+        """Load the recording as it was read."""
+        return load_recording(self.folder / "recording.nc")
+
+
+def name_sessions(config: StudyConfig, out: Path) -> list[Session]:
+    """Name the sessions of a study after their files, numbered where names recur.
+
+    Examples
+    --------
+    >>> from neurorec.study.config import DataSettings
+    >>> config = StudyConfig(DataSettings(files=("/a/rat.nwb", "/b/rat.nwb")))
+    >>> [session.name for session in name_sessions(config, Path("out"))]
+    ['rat', 'rat-2']
+    """
+    sessions: list[Session] = []
+    for file in map(Path, config.data.files):
+        name = file.name.removesuffix(".nwb")
+        taken = {session.name for session in sessions}
+        free = next(n for n in [name, *(f"{name}-{i}" for i in range(2, len(taken) + 3))] if n not in taken)
+        sessions.append(Session(free, file, out / "stages" / free))
+    return sessions
+
+
+def read_session(
+    session: Session, config: StudyConfig, *, hashing: Callable[[int], None] = lambda n: None
+) -> tuple[Session, StageRecord]:
+    """Read the recording of a session, blocks and all, into ``recording.nc``.
+
+    Raises
+    ------
+    FileError
+        When the file is not there.
+    SelectionError
+        When it has no trials and no block length is given.
+    """
+    if not session.file.is_file():
+        raise FileError(str(session.file), expected="an NWB file", found="no such file", remedy="check the path")
+    sha256 = _known_hash(session, hashing)
+    settings = {key: value for key, value in asdict(config.data).items() if key != "files"}
+    stage = plan_stage("read", session.folder / "recording.nc", {"sha256": sha256, "session": session.name, **settings})
+
+    def make(path: Path) -> None:
+        arguments = {key: value for key, value in settings.items() if key != "block_length"}
+        recording = read_nwb(session.file, **arguments)
+        if config.data.block_length is not None:
+            recording = add_blocks(recording, config.data.block_length)
+        elif "trial" not in recording.dims:
+            raise SelectionError(
+                f"trials of {session.name}",
+                expected="trials to hold out",
+                found="a recording without any",
+                remedy="name an interval table (--trials NAME) or let blocks stand in for trials (--block-length 10)",
+            )
+        own = {"session_id": str(recording.attrs.get("session", "")), "session": session.name}
+        save_recording(recording.assign_attrs(own), path)
+
+    record = finish_stage(stage, make)
+    return replace(session, sha256=sha256, reading=stage), record
+
+
+def plan_steps(session: Session, config: StudyConfig, terms: list[dict]) -> dict[str, Stage]:
+    """Plan the fits of a session and, under ``benefit``, what is collected from them."""
+    assert session.reading is not None
+    common = {"recording": session.reading.fingerprint, "terms": terms, "fit": asdict(config.fit), "seed": config.seed}
+    stages: dict[str, Stage] = {}
+    for step in STEPS:
+        before = [stages[name].fingerprint for name in _needs(step)]
+        stages[step] = plan_stage(step, session.folder / f"{step}.nc", {**common, "before": before})
+    before = [stage.fingerprint for stage in stages.values()]
+    stages["benefit"] = plan_stage("benefit", session.folder / "benefit.nc", {**common, "before": before})
+    return stages
+
+
+def fit_session(
+    session: Session,
+    config: StudyConfig,
+    terms: list[dict],
+    *,
+    expect: Callable[[int], None] = lambda n: None,
+    progress: Callable[[str], None] = lambda step: None,
+) -> list[StageRecord]:
+    """Fit every step that is not done yet, and collect the benefit into ``benefit.nc``.
+
+    Parameters
+    ----------
+    session : Session
+        Already read.
+    config : StudyConfig
+        Of the study.
+    terms : list of dict
+        The session's design.
+    expect : callable
+        Told once how many fits are to come.
+    progress : callable
+        Told the step after each fit.
+
+    Returns
+    -------
+    list of StageRecord
+        Of all steps, done now or before.
+    """
+    stages = plan_steps(session, config, terms)
+    done = [stage.record() for stage in stages.values()]
+    finished = [record for record in done if record is not None]
+    if len(finished) == len(stages):
+        return finished
+    recording = session.recording()
+    problem = _pose(recording, config, terms)
+    pending = [step for step in STEPS if stages[step].record() is None]
+    expect(sum(count_fits(problem, step) for step in pending))
+    records = []
+    for step in STEPS:
+
+        def make(path: Path, step: str = step) -> None:
+            before = {name: load_dataset(stages[name].target) for name in _needs(step)}
+            fit = fit_step(problem, step, before, progress=lambda *_: progress(step))
+            save_dataset(fit, path)
+
+        records.append(finish_stage(stages[step], make))
+
+    def collect(path: Path) -> None:
+        fits = {step: load_dataset(stages[step].target) for step in STEPS}
+        save_dataset(collect_benefit(problem, recording, fits), path)
+
+    return [*records, finish_stage(stages["benefit"], collect)]
+
+
+def _needs(step: str) -> tuple[str, ...]:
+    return () if step == "uncoupled" else _NEEDS.get(step, ("uncoupled",))
+
+
+def _pose(recording: xr.Dataset, config: StudyConfig, terms: list[dict]) -> Problem:
+    fit = config.fit
+    design = design_matrix(recording, terms_from_config(terms), edges=fit.edges)
+    return pose_problem(
+        recording,
+        design,
+        n_folds=fit.folds,
+        n_inner_folds=fit.inner_folds,
+        family=fit.family,
+        penalties=PENALTIES if fit.penalties is None else fit.penalties,
+        l1_ratio=fit.l1_ratio,
+        gap=fit.gap,
+        seed=config.seed,
+    )
+
+
+def _known_hash(session: Session, hashing: Callable[[int], None]) -> str:
+    """Hash of the file, kept so that a large one is not read again as long as its size and time are the same."""
+    note, state = session.folder / "input.json", session.file.stat()
+    looks: Mapping[str, Any] = {"file": str(session.file), "size": state.st_size, "modified": state.st_mtime_ns}
+    try:
+        known = json.loads(note.read_text(encoding="utf-8"))
+        if {key: known[key] for key in looks} == looks:
+            return known["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    sha256 = file_hash(session.file, progress=hashing)
+    session.folder.mkdir(parents=True, exist_ok=True)
+    write_text(note, json.dumps({**looks, "sha256": sha256}, indent=1))
+    return sha256
