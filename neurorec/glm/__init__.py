@@ -1,19 +1,27 @@
 """Generalised linear models of every unit at once."""
 
 from neurorec.glm.curvature import Curvature, gram_eigh
+from neurorec.glm.estimator import PopulationGLM, PopulationGLMCV
+from neurorec.glm.folds import PenaltyChoice, choose_penalty
 from neurorec.glm.population import PopulationFit, fit_population, penalty_path
+from neurorec.glm.predicting import predict_mean
 from neurorec.glm.scores import bits_per_spike, deviance, fraction_deviance_explained
 from neurorec.glm.status import EXPLANATIONS, Status
 
 __all__ = [
     "EXPLANATIONS",
     "Curvature",
+    "PenaltyChoice",
     "PopulationFit",
+    "PopulationGLM",
+    "PopulationGLMCV",
     "Status",
     "bits_per_spike",
+    "choose_penalty",
     "deviance",
     "fit_population",
     "fraction_deviance_explained",
     "gram_eigh",
     "penalty_path",
+    "predict_mean",
 ]

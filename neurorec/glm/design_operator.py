@@ -1,10 +1,44 @@
 """The design matrix as an operator: columns shared by the units, and columns that belong to one unit or a few."""
 
+import copy
+
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from neurorec.recording import InputError, first_offenders
 
 MOST_PRIVATE = 64  # private columns per unit; beyond it a dense product is the faster one
 RARE = 1 / 20  # a column allowed for fewer units than this share is private: a dense product is ~20x faster per entry
+
+
+def as_design(X: ArrayLike) -> NDArray:
+    """The design in float32 or float64, not copied if it is already.
+
+    Raises
+    ------
+    InputError
+        Where it is not a matrix with at least one bin.
+    """
+    X = np.asarray(X)
+    if X.ndim != 2 or not len(X):
+        raise InputError("X", expected="(time, feature), at least one bin", found=str(X.shape), remedy="pass a matrix")
+    return X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
+
+
+def check_finite(X: NDArray) -> NDArray:
+    """Check that a design holds no NaN or infinity and return it; the error names the columns."""
+    with np.errstate(all="ignore"):
+        if np.isfinite(X.sum()):
+            return X
+    bad = np.flatnonzero(~np.isfinite(X).all(axis=0))
+    if bad.size:
+        raise InputError(
+            "X",
+            expected="finite values",
+            found=f"NaN or infinity in columns {first_offenders(bad)}",
+            remedy="drop those bins, or fill the missing values",
+        )
+    return X
 
 
 class MaskedDesign:
@@ -35,14 +69,21 @@ class MaskedDesign:
     """
 
     def __init__(self, X: NDArray, allowed: NDArray | None, n_units: int) -> None:
-        self.n_times, self.n_features = X.shape
-        self.n_units = n_units
-        self.dtype = X.dtype
+        self.n_features, self.dtype = X.shape[1], X.dtype
         self.common, rows, columns = _split(allowed, self.n_features, n_units)
-        self._X = X if self.common.size == self.n_features else np.ascontiguousarray(X[:, self.common])
         self.private = _table(rows, columns, n_units)
-        self._V = _private_values(X, self.private)
+        self._read(X)
         self.mask = self._packed_mask(allowed)
+
+    def _read(self, X: NDArray) -> None:
+        self._X = X if self.common.size == self.n_features else np.ascontiguousarray(X[:, self.common])
+        self._V = _private_values(X, self.private)
+
+    def on(self, X: NDArray) -> "MaskedDesign":
+        """The same columns at other bins, packed in the same way."""
+        other = copy.copy(self)
+        other._read(X.astype(self.dtype, copy=False))
+        return other
 
     @property
     def n_packed(self) -> int:

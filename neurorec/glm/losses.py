@@ -9,6 +9,7 @@ from scipy.special import expit, xlogy
 
 from neurorec.recording import InputError, first_offenders
 
+HIGHEST_ETA = 50.0  # beyond it exp is cut: a prediction far outside of what was fitted must stay a number
 RATE_FLOOR = 1e-9  # the smallest mean ever said of a unit: no event in the data is not "never"
 
 
@@ -81,6 +82,12 @@ def family_of(name: str) -> Family:
     if name not in FAMILIES:
         raise InputError("family", expected=f"one of {', '.join(FAMILIES)}", found=repr(name), remedy="name a family")
     return FAMILIES[name]
+
+
+def mean_of(eta: NDArray, family: Family) -> NDArray:
+    """Mean response at a linear predictor, replaced in place; finite however large eta is."""
+    np.minimum(eta, HIGHEST_ETA if family.name == "poisson" else np.inf, out=eta)
+    return family.mean(eta)
 
 
 def check_response(Y: NDArray, family: Family) -> NDArray:

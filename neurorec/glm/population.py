@@ -105,7 +105,7 @@ def fit_population(
     True
     """
     problem = build_problem(X, Y, family=family, allowed=allowed, sample_weight=sample_weight, offset=offset)
-    penalties = _check_penalties(np.asarray(penalty, dtype=np.float64)[None], len(problem.Y), family)
+    penalties = check_penalties(np.asarray(penalty, dtype=np.float64)[None], len(problem.Y), family)
     path = solve_path(problem, penalties, l1_ratio=l1_ratio, curvature=curvature, init=init, tol=tol, max_iter=max_iter)
     return PopulationFit(*(part[0] for part in path))
 
@@ -149,7 +149,7 @@ def penalty_path(
     array([0. , 0.1, 0.5])
     """
     problem = build_problem(X, Y, family=family, allowed=allowed, sample_weight=sample_weight, offset=offset)
-    checked = _check_penalties(np.asarray(penalties, dtype=np.float64), len(problem.Y), family)
+    checked = check_penalties(np.asarray(penalties, dtype=np.float64), len(problem.Y), family)
     return solve_path(problem, checked, l1_ratio=l1_ratio, curvature=curvature, init=init, tol=tol, max_iter=max_iter)
 
 
@@ -234,7 +234,7 @@ def constant_intercept(problem: Problem) -> NDArray[np.float64]:
     return intercept
 
 
-def _check_penalties(penalties: NDArray, n_units: int, family: str) -> NDArray:
+def check_penalties(penalties: NDArray, n_units: int, family: str) -> NDArray:
     """As (penalty, unit), each unit's own from strong to weak."""
     kind = family_of(family).name
     if penalties.ndim == 1:

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neurorec.glm.design_operator import MaskedDesign
+from neurorec.glm.design_operator import MaskedDesign, as_design, check_finite
 from neurorec.glm.losses import Family, check_response, family_of
-from neurorec.recording import InputError, first_offenders
+from neurorec.recording import InputError
 
 
 class Problem(NamedTuple):
@@ -58,8 +58,8 @@ def build_problem(
     InputError
         Where shapes disagree, a value is not finite or out of the family's range.
     """
-    X, Y, weight, offset = _used_bins(*_check_shapes(X, Y, sample_weight, offset))
-    _check_finite(X)
+    X, Y, weight, offset = _used_bins(*check_shapes(X, Y, sample_weight, offset))
+    check_finite(X)
     Y = np.ascontiguousarray(Y.T, dtype=X.dtype)
     offset = None if offset is None else np.ascontiguousarray(offset.T, dtype=X.dtype)
     W = None
@@ -77,21 +77,7 @@ def build_problem(
     return Problem(MaskedDesign(X, _check_allowed(allowed, X, len(Y)), len(Y)), Y, W, offset, kind, mean, null)
 
 
-def as_design(X: ArrayLike) -> NDArray:
-    """The design in float32 or float64, not copied if it is already.
-
-    Raises
-    ------
-    InputError
-        Where it is not a matrix with at least one bin.
-    """
-    X = np.asarray(X)
-    if X.ndim != 2 or not len(X):
-        raise InputError("X", expected="(time, feature), at least one bin", found=str(X.shape), remedy="pass a matrix")
-    return X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
-
-
-def _check_shapes(
+def check_shapes(
     X: ArrayLike, Y: ArrayLike, sample_weight: ArrayLike | None, offset: ArrayLike | None
 ) -> tuple[NDArray, NDArray, NDArray | None, NDArray | None]:
     """Design, responses, weights as (time, unit) or (time, 1), offset."""
@@ -110,7 +96,8 @@ def _check_shapes(
                 remedy="give one weight per bin, or per bin and unit",
             )
         if not (np.isfinite(weight) & (weight >= 0)).all() or not weight.any():
-            raise InputError("sample_weight", expected="weights >= 0, some > 0", found="others", remedy="use 0 and 1")
+            found = "a negative or missing one" if weight.any() else "every weight zero"
+            raise InputError("sample_weight", expected="weights >= 0, some > 0", found=found, remedy="use 0 and 1")
     if offset is not None:
         offset = np.asarray(offset)
         if offset.shape != Y.shape:
@@ -128,20 +115,6 @@ def _used_bins(
     if used.all():
         return X, Y, weight, offset
     return X[used], Y[used], weight[used], None if offset is None else offset[used]
-
-
-def _check_finite(X: NDArray) -> None:
-    with np.errstate(all="ignore"):
-        if np.isfinite(X.sum()):
-            return
-    bad = np.flatnonzero(~np.isfinite(X).all(axis=0))
-    if bad.size:
-        raise InputError(
-            "X",
-            expected="finite values",
-            found=f"NaN or infinity in columns {first_offenders(bad)}",
-            remedy="drop those bins, or fill the missing values",
-        )
 
 
 def _check_allowed(allowed: ArrayLike | None, X: NDArray, n_units: int) -> NDArray | None:
