@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jinja2
+import numpy as np
 import pandas as pd
 import xarray as xr
 
+from neurorec.recurrence import FEWEST_EVENTS
 from neurorec.report.facts import Provenance, SessionFacts
 from neurorec.report.figures import SavedFigure, save_figures
-from neurorec.report.tables import area_label, by_area_table, convergence_table, fraction
+from neurorec.report.tables import area_label, by_area_table, convergence_table, fraction, probability
 from neurorec.report.words import answer, control_sentence, unit_interval
 
 
@@ -76,6 +78,7 @@ def write_report(
         Of the page.
     """
     folder = Path(folder)
+    result = _with_enough_events(result)
     figures = save_figures(folder / "figures", result, table, recordings)
     target = folder / "report.html"
     partial = target.with_name(".partial-report.html")
@@ -119,9 +122,18 @@ def render(
         sessions=sessions,
         provenance=provenance,
         several=len(sessions) > 1,
-        attrs=result.attrs,
+        method=table.attrs.get("method", ""),
+        p_overall=probability(float(table.attrs.get("p_overall", np.nan))),
+        fewest_events=FEWEST_EVENTS,
         area_label=area_label,
+        n_silent=int(result.attrs.get("n_left_out", 0)),
     )
+
+
+def _with_enough_events(result: xr.Dataset) -> xr.Dataset:
+    """Leave out the units that the table by area leaves out, and count them."""
+    enough = np.isfinite(result["benefit"].values) & (result["n_events"].values >= FEWEST_EVENTS)
+    return result.isel(unit=np.flatnonzero(enough)).assign_attrs(n_left_out=int(np.count_nonzero(~enough)))
 
 
 @cache

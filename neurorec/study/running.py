@@ -72,7 +72,7 @@ def run_study(
     say : callable
         Told each warning and failure as it comes, in one line.
     progress : bool
-        Show a bar.
+        Show a bar where standard error is a terminal.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def run_study(
     check_session_names(config, [session.name for session in sessions])
     errors: dict[str, Exception] = {}
     manifest = Manifest(command, config)
-    with tqdm(total=len(sessions) + 2, disable=not progress, unit="step", dynamic_ncols=True) as bar:
+    with tqdm(total=len(sessions) + 2, disable=None if progress else True, unit="step", dynamic_ncols=True) as bar:
         sessions = _read_all(sessions, config, manifest, errors, bar, say)
         config = complete_config(config, _Recordings(sessions))
         text = settings_text(config, out, source)
@@ -178,7 +178,8 @@ def _note_failure(
     errors[session.name] = error
     expected = isinstance(error, InputError | OSError)
     manifest.failures[session.name] = str(error) if expected else f"{type(error).__name__}: {error}"
-    say(f"{session.name} could not be analysed: {manifest.failures[session.name]}")
+    if len(manifest.config.data.files) > 1:  # the only one's error is raised
+        say(f"{session.name} could not be analysed: {manifest.failures[session.name]}")
 
 
 def _pool(

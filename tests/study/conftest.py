@@ -1,0 +1,32 @@
+"""Two small simulated sessions as NWB files, and settings under which a study of them takes seconds."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neurorec.datasets import SimulatedArea, simulate_recording
+from neurorec.io import write_nwb
+from neurorec.study import DataSettings, FitSettings, StudyConfig
+
+QUICK = FitSettings(folds=2, inner_folds=2, penalties=(float("inf"), 0.1, 0.001))
+
+
+@pytest.fixture(scope="session")
+def session_files(tmp_path_factory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("recordings")
+    areas = [SimulatedArea("PPC", 5, coupling=0.6), SimulatedArea("AC", 4)]
+    paths = [folder / "first.nwb", folder / "second.nwb"]
+    for seed, path in enumerate(paths):
+        recording = simulate_recording(areas, n_trials=24, duration=0.6, rng=np.random.default_rng(seed))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            write_nwb(recording, path)
+    return paths
+
+
+@pytest.fixture(scope="session")
+def quick_config(session_files) -> StudyConfig:
+    """A study of the first session."""
+    return StudyConfig(DataSettings(files=(str(session_files[0]),)), QUICK)
