@@ -90,7 +90,7 @@ def save_dataset(dataset: xr.Dataset, path: str | os.PathLike[str]) -> Path:
     encoding = {
         name: {"zlib": True, "complevel": 1, "shuffle": True}
         for name, variable in plain.variables.items()
-        if variable.size > WORTH_COMPRESSING and variable.dtype.kind != "O"
+        if variable.size > WORTH_COMPRESSING and variable.dtype.kind != "U"
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
@@ -147,7 +147,7 @@ def _storable(dataset: xr.Dataset) -> xr.Dataset:
                 found=f"dtype {variable.dtype}" if strings else "other objects",
                 remedy="convert it before saving",
             )
-        values = variable.values.astype(object) if kind == "U" else variable.values
+        values = variable.values.astype(np.str_) if kind == "O" else variable.values
         plain[name] = (variable.dims, values, _storable_attrs(str(name), variable.attrs))
         plain[name].encoding = {"_FillValue": None} if kind == "f" else {}
     return plain.set_coords(list(dataset.coords))

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import h5py
 import numpy as np
 
-from neurorec.recording import FileError
+from neurorec.recording import FileError, InputError
 
 NwbSource = str | os.PathLike[str] | BinaryIO
 
@@ -56,7 +56,9 @@ def salvage(what: str, doubts: list[str]) -> Iterator[None]:
     """Leave out, and say so, a part of a file that cannot be read."""
     try:
         yield
-    except (OSError, RuntimeError, KeyError) as error:
+    except InputError:
+        raise
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
         doubts.append(f"{what} could not be read ({_first_line(error)}) and was left out.")
 
 

@@ -185,7 +185,7 @@ def _traces(file: h5py.File, needed: bool, doubts: list[str]) -> list[dict[str, 
             frame = trace_units(series, own)
             areas = dict(sorted(Counter(choose_areas(frame, None, (), own).tolist()).items()))
         if series.time_axis == 1:
-            own.append(f"{series.path} is stored (unit, time) rather than (time, unit); it will be turned.")
+            own.append(f"{series.path} is stored (unit, time) rather than (time, unit); it is turned.")
         result.append(
             {
                 "path": series.path,

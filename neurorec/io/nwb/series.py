@@ -130,7 +130,7 @@ def start_and_rate(series: Series) -> tuple[float, float]:
 
 def is_sampled(stamps: NDArray) -> bool:
     """Are these the stamps of a signal sampled at a steady rate (with gaps), rather than of events?"""
-    steps = np.diff(stamps[np.isfinite(stamps)])
+    steps = np.diff(np.sort(stamps[np.isfinite(stamps)]))
     if not steps.size or (typical := float(np.median(steps))) <= 0:
         return False
     return bool(np.mean(np.abs(steps / typical - 1) < 0.5) >= 0.8)

@@ -125,7 +125,7 @@ def read_traces(chosen: Sequence[Series], doubts: list[str]) -> list[Traces]:
     result = []
     for series in chosen:
         if series.time_axis == 1:
-            doubts.append(f"{series.path} is stored (unit, time) rather than (time, unit); it was turned.")
+            doubts.append(f"{series.path} is stored (unit, time) rather than (time, unit); it is turned.")
         stamps = read_stamps(series, doubts)
         if stamps is None or not np.isfinite(stamps).any():
             continue

@@ -183,9 +183,11 @@ def _role(column: str, values: NDArray, start: NDArray, stop: NDArray) -> str:
     spacing = np.median(np.diff(np.sort(start))) if start.size > 1 else 0.0
     length = max(float(np.median(stop - start)), float(spacing))
     named = bool(MOMENT.search(column))
-    near = np.mean((values >= start - length) & (values <= stop + length))
-    # Without a telling name a column must follow a session much longer than its trials to be a moment by its values.
-    if near >= 0.9 and (named or (start.size > 4 and np.ptp(start) > 10 * length)):
+    if named and np.mean((values >= start - length) & (values <= stop + length)) >= 0.9:
+        return "absolute"
+    # Without a telling name, values are moments where they follow the trials through a much longer session.
+    follows = np.mean((values >= start) & (values <= stop)) >= 0.9
+    if follows and start.size > 4 and np.ptp(start) > 10 * np.median(stop - start):
         return "absolute"
     inside = np.mean((values >= -length) & (values <= 2 * length))
     return "relative" if named and inside >= 0.9 else "other"
