@@ -118,14 +118,14 @@ class Preconditioner:
         else:
             found = _of_design(curvature, design).eigen(design.common)
         self._values, self._vectors = (part.astype(design.dtype, copy=False) for part in found)
+        self._gram: NDArray | None = None
         self._private = _private_gram(design)
 
     def at(self, units: NDArray, penalty: NDArray) -> "PreconditionerAt":
         """For some units at squared-norm penalties ``(row,)``; where 0, a little is added to keep it invertible."""
         dtype = self._vectors.dtype
         curvature = (self._scale[units, None] * self._values).astype(dtype)
-        least = 1e-7 * curvature.max(axis=1, initial=0.0) + np.finfo(dtype).tiny
-        penalty = np.maximum(penalty, least).astype(dtype)[:, None]
+        penalty = np.maximum(penalty, self._least(units)).astype(dtype)[:, None]
         n_kept = int(np.count_nonzero((curvature > NEGLIGIBLE * penalty).any(axis=0)))
         rest = curvature[:, n_kept:].mean(axis=1, keepdims=True) if n_kept < curvature.shape[1] else 0.0
         base = 1 / (penalty + rest)
@@ -138,6 +138,46 @@ class Preconditioner:
             blocks=np.linalg.inv(blocks),
             mask=None if self._design.mask is None else self._design.mask[units],
         )
+
+    @property
+    def _common_gram(self) -> NDArray:
+        if self._gram is None:
+            self._gram = (self._vectors * self._values) @ self._vectors.T
+        return self._gram
+
+    def hessian(self, units: NDArray, columns: NDArray, penalty: NDArray) -> NDArray:
+        """h_n Gram + penalty_n on packed columns ``(row, slot)`` of some units: ``(row, slot, slot)``."""
+        n_common, dtype = len(self._vectors), self._values.dtype
+        common = columns < n_common
+        out = np.zeros((*columns.shape, columns.shape[1]), dtype=dtype)
+        if n_common:
+            at = np.minimum(columns, n_common - 1)
+            out[...] = self._common_gram[at[:, :, None], at[:, None, :]]
+            out *= common[:, :, None] & common[:, None, :]
+        if self._private.shape[1]:
+            at = np.maximum(columns - n_common, 0)
+            private = self._private[units[:, None, None], at[:, :, None], at[:, None, :]]
+            out += private * (~common[:, :, None] & ~common[:, None, :])
+        out *= self._scale[units, None, None].astype(dtype)
+        diagonal = np.einsum("nkk->nk", out)
+        diagonal += np.maximum(penalty, self._least(units))[:, None].astype(dtype)
+        return out
+
+    def metric_product(self, units: NDArray, V: NDArray, penalty: NDArray) -> NDArray:
+        """(h_n Gram + penalty_n) times packed vectors ``(row, packed)`` of some units."""
+        n_common, dtype = len(self._vectors), V.dtype
+        out = np.empty_like(V)
+        np.matmul(V[:, :n_common], self._common_gram, out=out[:, :n_common])
+        if self._private.shape[1]:
+            out[:, n_common:] = np.matmul(self._private[units], V[:, n_common:, None])[:, :, 0]
+        out *= self._scale[units, None].astype(dtype)
+        out += np.maximum(penalty, self._least(units))[:, None].astype(dtype) * V
+        return out
+
+    def _least(self, units: NDArray) -> NDArray:
+        """What keeps a singular Gram matrix invertible."""
+        largest = self._values.max(initial=0.0) * self._scale[units]
+        return 1e-7 * largest + np.finfo(self._values.dtype).tiny
 
 
 class PreconditionerAt(NamedTuple):

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurorec.glm.curvature import Curvature, gram_eigh
+from neurorec.glm.descent import Reached
 from neurorec.glm.losses import mean_of
-from neurorec.glm.population import check_penalties, constant_intercept, descend
+from neurorec.glm.population import check_penalties, constant_intercept, solve
 from neurorec.glm.problem import Problem, build_problem, check_shapes
-from neurorec.glm.ridge import Reached
 from neurorec.recording import InputError
 
 PATIENCE = 2  # successive penalties at which the held-out deviance may worsen before a unit leaves the path
@@ -110,7 +110,7 @@ def choose_penalty(
         )
         listed = check_penalties(np.asarray(penalties, dtype=np.float64).ravel(), len(problem.Y), family)
         held_out = _HeldOut(problem, len(listed), data.at(folds == fold))
-        descend(
+        solve(
             problem,
             listed,
             l1_ratio=l1_ratio,
@@ -206,7 +206,7 @@ class _HeldOut:
 
 def _choose(deviance: NDArray, mass: NDArray, rule: str) -> NDArray[np.intp]:
     """Place of each unit's penalty, from deviances (fold, penalty, unit) and held-out weight (fold, unit)."""
-    defined: NDArray = ~np.isnan(deviance).any(axis=1)
+    defined = np.logical_not(np.isnan(deviance).any(axis=1))
     share = np.where(defined, mass, 0)
     share = share / np.maximum(share.sum(axis=0), np.finfo(float).tiny)
     filled = np.where(defined[:, None], deviance, 0)

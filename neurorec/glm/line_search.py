@@ -22,12 +22,12 @@ class Search(NamedTuple):
 
 
 class Slope(NamedTuple):
-    """What the penalty adds along a direction d from coefficients b, one value per row, in float64."""
+    """The objective along a direction, as far as the penalty has a say, one value per row, in float64."""
 
     start: NDArray  # derivative of the objective at step 0
-    penalty: NDArray  # of the squared norm
-    linear: NDArray  # b . d (and whatever else is linear in d, over the penalty)
-    square: NDArray  # d . d
+    linear: NDArray  # derivative of the penalty at step 0
+    square: NDArray  # second derivative of the penalty
+    longest: NDArray  # step allowed
 
 
 def line_search(family: Family, E: NDArray, D: NDArray, Y: NDArray, W: NDArray | None, slope: Slope) -> Search:
@@ -50,7 +50,7 @@ def line_search(family: Family, E: NDArray, D: NDArray, Y: NDArray, W: NDArray |
     W : ndarray (row, time) or (1, time) or None
         Weights of mean 1.
     slope : Slope
-        The penalty along the direction.
+        The penalty along the direction, and how far it is to be followed.
 
     Returns
     -------
@@ -83,39 +83,40 @@ def _search_block(
 ) -> tuple[NDArray, ...]:
     residual, mu, scratch = (buffer[: len(E)] for buffer in buffers)
     lowest, highest, middle = (part(D, axis=1).astype(np.float64) for part in (np.min, np.max, np.mean))
-    reach = np.maximum(highest - middle, middle - lowest)
-    step = np.minimum(1.0, LONGEST / np.maximum(reach, 1e-30))
+    step = np.minimum(1.0, LONGEST / np.maximum(np.maximum(highest - middle, middle - lowest), 1e-30))
     shift = -step * middle
     settled = ~(slope.start < 0)
     for evaluation in range(1, MOST_EVALUATIONS + 1):
         np.multiply(D, step[:, None].astype(E.dtype), out=mu)
         mu += shift[:, None].astype(E.dtype)
         mu += E
-        family.mean(mu)
-        np.subtract(mu, Y, out=residual)
+        np.subtract(family.mean(mu), Y, out=residual)
         if W is not None:
             residual *= W
-        down = np.stack([_mean(residual), _mean_product(residual, D)])
-        down[1] += slope.penalty * (slope.linear + step * slope.square)
+        down = np.stack([_mean(residual), _mean_product(residual, D) + slope.linear + step * slope.square])
         bend = _second_derivatives(family, mu, D, W, scratch)
-        bend[2] += slope.penalty * slope.square
-        settled |= (np.abs(down[1]) <= 0.05 * np.abs(slope.start)) & (down[0] ** 2 <= 1e-3 * bend[0] * -slope.start)
+        bend[2] += slope.square
+        settled |= _is_minimum(down, bend, slope, step)
         if settled.all() or evaluation == MOST_EVALUATIONS:
             break
-        change_shift, change_step = _newton(down, bend)
+        change = _newton(down, bend)
         if family.name != "gaussian":
-            ends = np.abs(change_shift + change_step * np.stack([lowest, highest])).max(axis=0)
-            damping = np.log1p(ends) / np.maximum(ends, 1e-30)
-            change_shift, change_step = damping * change_shift, damping * change_step
-        settled |= ~np.isfinite(change_step + change_shift)
-        step += np.where(settled, 0, change_step)
-        shift += np.where(settled, 0, change_shift)
-    scratch[...] = D
-    scratch *= step[:, None].astype(E.dtype)
+            ends = np.abs(change[0] + change[1] * np.stack([lowest, highest])).max(axis=0)
+            change *= np.log1p(ends) / np.maximum(ends, 1e-30)
+        settled |= ~np.isfinite(change).all(axis=0)
+        shift += np.where(settled, 0, change[0])
+        step = np.where(settled, step, np.minimum(step + change[1], slope.longest))
+    np.multiply(D, step[:, None].astype(E.dtype), out=scratch)
     E += scratch
     E += shift[:, None].astype(E.dtype)
     D[...] = residual
     return step, shift, down[0], bend[0]
+
+
+def _is_minimum(down: NDArray, bend: NDArray, slope: Slope, step: NDArray) -> NDArray[np.bool_]:
+    """True where the slope is a small part of what it was, and a better intercept alone would gain next to nothing."""
+    along = (np.abs(down[1]) <= 0.05 * -slope.start) | ((step >= slope.longest) & (down[1] < 0))
+    return along & (down[0] ** 2 <= 1e-3 * bend[0] * -slope.start)
 
 
 def _second_derivatives(family: Family, mu: NDArray, D: NDArray, W: NDArray | None, scratch: NDArray) -> NDArray:
@@ -130,13 +131,12 @@ def _second_derivatives(family: Family, mu: NDArray, D: NDArray, W: NDArray | No
     return np.stack([_mean(v), _mean(scratch), _mean_product(scratch, D)])
 
 
-def _newton(down: NDArray, bend: NDArray) -> tuple[NDArray, NDArray]:
-    """Newton step of intercept shift and direction step, the intercept profiled out; no move where flat."""
+def _newton(down: NDArray, bend: NDArray) -> NDArray[np.float64]:
+    """Newton step of (intercept shift, step along the direction); no move along where it is flat."""
     along = bend[1] / np.maximum(bend[0], 1e-300)
     curvature = np.maximum(bend[2] - along * bend[1], 1e-14 * bend[2])
     change_step = -np.divide(down[1] - along * down[0], curvature, out=np.zeros_like(curvature), where=curvature > 0)
-    change_shift = -down[0] / np.maximum(bend[0], 1e-300) - along * change_step
-    return change_shift, change_step
+    return np.stack([-down[0] / np.maximum(bend[0], 1e-300) - along * change_step, change_step])
 
 
 def _mean(a: NDArray) -> NDArray[np.float64]:
@@ -163,7 +163,7 @@ def centre_intercept(family: Family, E: NDArray, Y: NDArray, W: NDArray | None) 
     E += shift[:, None].astype(E.dtype)
     total = shift - highest[:, 0]
     if family.name == "bernoulli":
-        still = Slope(np.full(len(E), -1e-9), *(np.zeros(len(E)) for _ in range(3)))
+        still = Slope(np.full(len(E), -1e-9), np.zeros(len(E)), np.zeros(len(E)), np.ones(len(E)))
         found = line_search(family, E, np.zeros_like(E), Y, W, still)
         total += found.shift
     return total

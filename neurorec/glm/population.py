@@ -6,9 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurorec.glm.curvature import Curvature, Preconditioner
-from neurorec.glm.losses import family_of
+from neurorec.glm.descent import Listener, Reached, descend
+from neurorec.glm.elastic_net import ElasticNetRule
+from neurorec.glm.line_search import centre_intercept
+from neurorec.glm.losses import family_of, mean_of
 from neurorec.glm.problem import Problem, build_problem
-from neurorec.glm.ridge import Listener, Reached, minimise_ridge
+from neurorec.glm.ridge import RidgeRule
 from neurorec.glm.status import Status
 from neurorec.recording import InputError
 
@@ -179,13 +182,13 @@ def solve_path(
         kept.intercept[at], kept.gap[at] = found.intercept, found.gap
         kept.n_iter[at], kept.status[at] = found.n_iter, found.status
 
-    descend(
+    solve(
         problem, penalties, l1_ratio=l1_ratio, curvature=curvature, init=init, tol=tol, max_iter=max_iter, reached=keep
     )
     return kept
 
 
-def descend(
+def solve(
     problem: Problem,
     penalties: NDArray,
     *,
@@ -197,8 +200,6 @@ def descend(
     reached: Listener,
 ) -> None:
     """Fit the units that vary at each of their penalties, telling ``reached`` of every answer."""
-    if l1_ratio != 0:
-        raise NotImplementedError("l1_ratio > 0")
     design, units = problem.design, np.flatnonzero(problem.null > 0)
     start = np.zeros((len(problem.Y), design.n_packed), dtype=problem.Y.dtype)
     if init is not None:
@@ -212,9 +213,10 @@ def descend(
             )
         start = design.pack(coef)
     preconditioner = Preconditioner(design, curvature, curvature_scale(problem))
-    minimise_ridge(
-        problem, penalties, preconditioner, units=units, start=start, tol=tol, max_iter=max_iter, reached=reached
-    )
+    rule = RidgeRule(preconditioner)
+    if l1_ratio > 0:
+        rule = ElasticNetRule(preconditioner, l1_ratio, unexplained(problem))
+    descend(problem, penalties, rule, units=units, start=start, tol=tol, max_iter=max_iter, reached=reached)
 
 
 def curvature_scale(problem: Problem) -> NDArray:
@@ -223,6 +225,20 @@ def curvature_scale(problem: Problem) -> NDArray:
     if problem.family.name == "gaussian":
         return np.ones_like(mean)
     return np.array(problem.family.weight(mean))
+
+
+def unexplained(problem: Problem) -> NDArray[np.float64]:
+    """Mean half-deviance with no coefficients, from offset and intercept alone, ``(unit,)``."""
+    if problem.offset is None:
+        return problem.null
+    eta = problem.offset.copy()
+    centre_intercept(problem.family, eta, problem.Y, problem.W)
+    mu = mean_of(eta, problem.family)
+    lost = np.empty(len(mu))
+    for unit, (y, m) in enumerate(zip(problem.Y, mu, strict=True)):  # a float64 copy of all would be large
+        weight = 1.0 if problem.W is None else problem.W[min(unit, len(problem.W) - 1)]
+        lost[unit] = 0.5 * np.mean(weight * problem.family.deviance(y.astype(np.float64), m.astype(np.float64)))
+    return lost
 
 
 def constant_intercept(problem: Problem) -> NDArray[np.float64]:
