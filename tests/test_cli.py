@@ -5,9 +5,10 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from neurorec import cli
+from neurorec import cli, study
 from neurorec.datasets import SimulatedArea, simulate_recording
 from neurorec.io import write_nwb
 
@@ -121,11 +122,15 @@ def test_interrupted_it_says_how_to_go_on(monkeypatch, capsys):
     assert "the same command goes on where it stopped" in capsys.readouterr().err
 
 
-def test_some_sessions_failing_is_an_exit_status_of_its_own(file, tmp_path, capsys):
-    out = tmp_path / "out"
-    assert cli.main(["run", str(file), str(tmp_path / "absent.nwb"), "-o", str(out), *QUICK]) == 1
-    assert "absent takes no part" in capsys.readouterr().err
-    assert (out / "results.nc").exists()
+def test_some_sessions_failing_is_an_exit_status_of_its_own(file, tmp_path, capsys, monkeypatch):
+    table = pd.DataFrame({name: [0.1] for name in ("benefit", "benefit_low", "benefit_high", "p_value", "q_value")})
+    table = table.assign(area="V1", n_units=3, n_sessions=1, fde_uncoupled=0.1, fde_coupled=0.2)
+    outcome = study.StudyOutcome(table, {"absent": "no such file"}, [tmp_path / "report.html"], 1.0, 10**9)
+    monkeypatch.setattr(study, "run_study", lambda config, out, **options: outcome)
+    assert cli.main(["run", str(file), "absent.nwb", "-o", str(tmp_path)]) == 1
+    shown = capsys.readouterr()
+    assert shown.err == "neurorec: absent takes no part: no such file\n"
+    assert "1 s of computing, at most 1.00 GB. Written:" in shown.out
 
 
 def test_inspect_reads_nothing_and_says_what_is_there(file, capsys):

@@ -55,7 +55,7 @@ def benefit_against_lag(
         ax.vlines(lags + shift, low, high, color=palette[area], linewidth=1.3, alpha=0.6, zorder=2)
         ends[area] = middle[-1]
     _name_ends(ax, ends, palette, lags[-1] + dodge.max(initial=0.0), step)
-    ax.set_xticks(lags, [f"{lag:.3g}" for lag in lags])
+    ax.set_xticks(lags, [f"{lag:.0f}" if lag >= 10 else f"{lag:.2g}" for lag in lags])
     ax.set_xlabel("lag (ms)")
     ax.set_ylabel("benefit of coupling at this lag alone\n(fraction of deviance explained)")
     return ax

@@ -4,7 +4,7 @@ from neurorec.report.facts import Provenance, SessionFacts, session_facts
 from neurorec.report.figures import SavedFigure, save_figures
 from neurorec.report.page import render, write_report
 from neurorec.report.tables import Table, by_area_table
-from neurorec.report.words import answer
+from neurorec.report.words import answer, describe_term
 
 __all__ = [
     "Provenance",
@@ -13,6 +13,7 @@ __all__ = [
     "Table",
     "answer",
     "by_area_table",
+    "describe_term",
     "render",
     "save_figures",
     "session_facts",

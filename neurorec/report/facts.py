@@ -71,6 +71,8 @@ class Provenance:
         Bytes.
     versions : dict of str to str
         Package and version.
+    design : tuple of str
+        What may predict activity, a term each.
     design_left_out : dict of str to str
         Columns and signals that the design leaves out, and why.
     failures : dict of str to str
@@ -86,6 +88,7 @@ class Provenance:
     seconds: float = 0.0
     peak_memory: int = 0
     versions: dict[str, str] = field(default_factory=dict)
+    design: tuple[str, ...] = ()
     design_left_out: dict[str, str] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     simulated: bool = False

@@ -1,13 +1,15 @@
 """The answer in words, computed from the results."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from neurorec.plot import Interval, median_interval
-from neurorec.report.tables import area_label, fraction
+from neurorec.report.tables import area_label, fraction, probability
 
+_LEAD = "Beyond task and behaviour, the other recorded units explain"
 _FEWEST_UNITS = 10  # for an area to be named the most or the least: medians of fewer units decide nothing
 
 
@@ -19,6 +21,7 @@ class Row(NamedTuple):
     benefit: float
     benefit_low: float
     benefit_high: float
+    p_value: float
     q_value: float
 
 
@@ -28,7 +31,7 @@ def answer(table: pd.DataFrame) -> str:
     Parameters
     ----------
     table : pandas.DataFrame
-        One row per area: ``area n_units benefit benefit_low benefit_high q_value``.
+        One row per area: ``area n_units benefit benefit_low benefit_high p_value q_value``.
 
     Returns
     -------
@@ -36,8 +39,8 @@ def answer(table: pd.DataFrame) -> str:
 
     Examples
     --------
-    >>> row = {"area": "V1", "n_units": 9, "benefit": 0.05, "benefit_low": 0.04, "benefit_high": 0.06, "q_value": 0.5}
-    >>> print(answer(pd.DataFrame([row])))
+    >>> row = {"area": "V1", "n_units": 9, "benefit": 0.05, "benefit_low": 0.04, "benefit_high": 0.06}
+    >>> print(answer(pd.DataFrame([row | {"p_value": np.nan, "q_value": np.nan}])))
     Beyond task and behaviour, ... explain 0.050 (95% interval 0.040 to 0.060) of the deviance of the median unit of V1
     (n = 9). With one area there is nothing to compare it with.
     """
@@ -45,12 +48,12 @@ def answer(table: pd.DataFrame) -> str:
     rows = sorted((row for row in rows if np.isfinite(row.benefit)), key=lambda row: -row.benefit)
     if not rows:
         return "No unit had events in the held-out trials, so nothing can be said."
-    large = [row for row in rows if row.n_units >= _FEWEST_UNITS and isinstance(row.area, str) and row.area]
-    rows, of = (large, f"areas with {_FEWEST_UNITS} units or more") if 2 <= len(large) < len(rows) else (rows, "areas")
-    lead = f"Beyond task and behaviour, the other recorded units explain {_said(rows[0])}"
     if len(rows) == 1:
-        return f"{lead}. With one area there is nothing to compare it with."
-    span = f"{lead}, the most of {len(rows)} {of}, and {_said(rows[-1])}, the least."
+        return f"{_LEAD} {_said(rows[0])}. With one area there is nothing to compare it with."
+    large = [row for row in rows if row.n_units >= _FEWEST_UNITS and isinstance(row.area, str) and row.area]
+    named = large if len(large) >= 2 else rows
+    of = "areas" if len(named) == len(rows) else f"areas with {_FEWEST_UNITS} units or more"
+    span = f"{_LEAD} {_said(named[0])}, the most of {len(named)} {of}, and {_said(named[-1])}, the least."
     return f"{span} {_above_zero(rows)} {_difference(rows)}"
 
 
@@ -65,7 +68,7 @@ def control_sentence(benefit: Interval, control: Interval) -> str:
     said = f"Median over units: {interval_text(control)}"
     if control.low <= 0 <= control.high:
         return f"{said}, not told from zero."
-    if benefit.low > 0 and control.low > 0:
+    if benefit.low > 0 and control.low > 0 and control.median <= benefit.median:
         return f"{said}, {control.median / benefit.median:.0%} of the benefit."
     return f"{said}."
 
@@ -75,6 +78,25 @@ def interval_text(interval: Interval) -> str:
     if not np.isfinite(interval.low):
         return fraction(interval.median)
     return f"{fraction(interval.median)} (95% interval {fraction(interval.low)} to {fraction(interval.high)})"
+
+
+def describe_term(term: Mapping[str, Any]) -> str:
+    """Say what a term of the design is, from the table that :func:`neurorec.design.terms_to_config` makes of it.
+
+    Examples
+    --------
+    >>> basis = {"shape": "raised_cosine", "n": 6, "window": [0.0, 0.4]}
+    >>> describe_term({"kind": "Event", "name": "start", "by": ["side"], "basis": basis})
+    'Event start by side: 6 raised_cosine functions from 0 to 0.4 s'
+    """
+    basis = term.get("basis")
+    told = {key: value for key, value in term.items() if key not in ("kind", "name", "by", "basis") and value}
+    said = " ".join(filter(None, [str(term["kind"]), str(term.get("name", ""))]))
+    said += f" by {', '.join(term['by'])}" if term.get("by") else ""
+    if basis:
+        first, last = basis["window"]
+        said += f": {basis['n']} {basis['shape']} functions from {first:g} to {last:g} s"
+    return said + (f" ({', '.join(f'{key} {value}' for key, value in told.items())})" if told else "")
 
 
 def unit_interval(values: np.ndarray) -> Interval | None:
@@ -98,8 +120,15 @@ def _above_zero(rows: list[Row]) -> str:
 
 
 def _difference(rows: list[Row]) -> str:
+    if len(rows) == 2 and np.isfinite(rows[0].p_value):  # each is the other's comparison
+        verb = "differ" if rows[0].p_value < 0.05 else "cannot be told apart"
+        return f"The two {verb} (p {_equals(probability(rows[0].p_value))})."
     names = [area_label(row.area) for row in rows if row.q_value < 0.05]
     if not names:
         return "No area can be told from the mean of the others (q ≥ 0.05)."
     verb = "differs" if len(names) == 1 else "differ"
     return f"Against the mean of the others, {', '.join(names)} {verb} ({len(names)} of {len(rows)}, q < 0.05)."
+
+
+def _equals(number: str) -> str:
+    return number if number.startswith("<") else f"= {number}"

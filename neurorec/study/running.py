@@ -11,7 +11,7 @@ from tqdm import tqdm
 from neurorec.io import load_dataset, save_dataset
 from neurorec.recording import InputError
 from neurorec.recurrence import by_area, pool_sessions
-from neurorec.report import Provenance, SessionFacts, session_facts, write_report
+from neurorec.report import Provenance, SessionFacts, describe_term, session_facts, write_report
 from neurorec.study.config import StudyConfig
 from neurorec.study.designing import check_session_names, complete_config, terms_of
 from neurorec.study.manifest import Manifest, package_versions
@@ -225,6 +225,12 @@ class _Recordings(Mapping[str, xr.Dataset]):
         return len(self._sessions)
 
 
+def _design(config: StudyConfig) -> tuple[str, ...]:
+    """Describe the design, and those of sessions that differ."""
+    own = [f"{name}: {describe_term(term)}" for name, terms in config.session_terms.items() for term in terms]
+    return (*(describe_term(term) for term in config.terms or ()), *own)
+
+
 def _report(
     out: Path, result: xr.Dataset, table: pd.DataFrame, sessions: list[Session], manifest: Manifest, text: str
 ) -> None:
@@ -246,6 +252,7 @@ def _report(
         seconds=manifest.seconds,
         peak_memory=manifest.peak_memory,
         versions=package_versions(),
+        design=_design(manifest.config),
         design_left_out=manifest.config.left_out,
         failures=manifest.failures,
         simulated=simulated,

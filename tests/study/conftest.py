@@ -1,6 +1,7 @@
 """Two small simulated sessions as NWB files, and settings under which a study of them takes seconds."""
 
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,22 @@ import pytest
 
 from neurorec.datasets import SimulatedArea, simulate_recording
 from neurorec.io import write_nwb
-from neurorec.study import DataSettings, FitSettings, StudyConfig
+from neurorec.recurrence import by_area
+from neurorec.study import DataSettings, FitSettings, StudyConfig, running
 
 QUICK = FitSettings(folds=2, inner_folds=2, penalties=(float("inf"), 0.1, 0.001))
+
+
+@pytest.fixture
+def light(monkeypatch):
+    """Studies without figures and with a short bootstrap, for what does not depend on either."""
+
+    def write_page(folder, result, table, recordings, *, sessions, provenance):
+        facts = "".join(f"{s.name}: {s.n_trials} of {s.block_length:g} s" for s in sessions)
+        (folder / "report.html").write_text(f"{facts} {provenance.failures}")
+
+    monkeypatch.setattr(running, "write_report", write_page)
+    monkeypatch.setattr(running, "by_area", partial(by_area, n_draws=20))
 
 
 @pytest.fixture(scope="session")
