@@ -42,8 +42,8 @@ from neurorec.recording import (
 
 DEFAULT_BIN_WIDTH = 0.01
 
-# More values than this (16 GB of counts) are taken for a mistake in the clock or the bin width.
-MOST_VALUES = 4e9
+# More values than this (8 GB of counts) are taken for a mistake in the clock or the bin width.
+MOST_VALUES = 2e9
 
 
 class Activity(NamedTuple):
@@ -126,7 +126,7 @@ def read_spiking(file: h5py.File, name: str, group: h5py.Group | None, choices: 
         kind="counts",
         units="spikes/bin",
         source="units",
-        trials=table,
+        trials=_within(table, choices.window),
         moments=moments,
     )
 
@@ -141,10 +141,10 @@ def read_imaging(
     traces = read_traces(chosen, doubts)
     frame = unique_ids(pd.concat([trace.frame for trace in traces]), "Regions of interest", doubts)
     areas = choose_areas(frame, choices.area, (), doubts)
-    intervals = common_intervals(traces, doubts)
+    bin_width = max(trace.interval for trace in traces) if choices.bin_width is None else choices.bin_width
+    intervals = common_intervals(traces, bin_width, doubts)
     session = (float(intervals.min()), float(intervals.max())) if len(intervals) else None
     table, moments = read_trials(choose_tables(file, choices.trials, doubts), session, doubts)
-    bin_width = max(trace.interval for trace in traces) if choices.bin_width is None else choices.bin_width
     intervals = observable(intervals, read_invalid(file), choices.window, doubts)
     kept = filter_units(_with_area(frame, areas), choices.units)
     bins = _checked_bins(intervals, bin_width, int(kept.sum()))
@@ -158,9 +158,17 @@ def read_imaging(
         kind=kind,
         units=UNITS[kind],
         source=", ".join(series.path for series in chosen),
-        trials=table,
+        trials=_within(table, choices.window),
         moments=moments,
     )
+
+
+def _within(trials: pd.DataFrame | None, window: tuple[float, float] | None) -> pd.DataFrame | None:
+    """The trials of which the window holds a part."""
+    if trials is None or window is None:
+        return trials
+    inside = trials.loc[(trials["stop"] > window[0]) & (trials["start"] < window[1])]
+    return inside if len(inside) else None
 
 
 def _with_area(frame: pd.DataFrame, areas: NDArray[np.str_]) -> pd.DataFrame:

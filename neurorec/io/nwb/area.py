@@ -120,10 +120,13 @@ def choose_areas(
 def clean_areas(values: Iterable[Any], name: str, doubts: list[str]) -> NDArray[np.str_]:
     """Areas as plain strings: ``""`` where unknown, packed text unpacked (and said)."""
     values = list(values)
-    meaning = {value: _plain_area(value) for value in {str(value) for value in values}}
-    for value, plain in meaning.items():
-        if plain and plain != value.strip():
-            doubts.append(f"{spoken(name)} packs several facts into one text: {plain!r} was taken from {value!r}.")
+    meaning = {str(value): _plain_area(str(value)) for value in values}
+    packed = [value for value, plain in meaning.items() if plain and plain != value.strip()]
+    if packed:
+        first, more = packed[0], f" (and so on, {len(packed)} texts in all)" if len(packed) > 1 else ""
+        doubts.append(
+            f"{spoken(name)} packs several facts into one text: {meaning[first]!r} was taken from {first!r}{more}."
+        )
     return np.array([meaning[str(value)] for value in values], dtype=np.str_)
 
 
@@ -201,8 +204,9 @@ def _mapped(
     frame: pd.DataFrame, areas: NDArray[np.str_], named: set[str], area: Mapping[Any, str], doubts: list[str]
 ) -> tuple[NDArray[np.str_], dict[str, str]]:
     """Areas after a mapping whose keys are areas or unit ids, and the mapping of areas alone."""
-    by_area = {str(key): str(value) for key, value in area.items() if str(key) in named | set(areas)}
-    by_unit = {key: str(value) for key, value in area.items() if str(key) not in by_area}
+    known = named | set(areas.tolist())
+    by_area = {_plain_area(str(key)): str(new) for key, new in area.items() if _plain_area(str(key)) in known}
+    by_unit = {key: str(new) for key, new in area.items() if _plain_area(str(key)) not in known}
     ids = {str(unit): k for k, unit in enumerate(frame.index)}
     unmatched = [key for key in by_unit if str(key) not in ids]
     if len(unmatched) == len(area):

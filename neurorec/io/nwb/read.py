@@ -52,7 +52,7 @@ def read_nwb(
         Behavioural series to keep, by name, path or container; ``[]`` for none. By default all that are sampled and
         have few channels, and series of behavioural events, counted per bin.
     window : (float, float), optional
-        Read only from start to stop, s.
+        Read only from start to stop, s, and only the trials of which a part lies there.
 
     Returns
     -------

@@ -31,12 +31,15 @@ from neurorec.recording import (
 MASKS = ("pixel_mask", "voxel_mask", "image_mask")
 
 # What a trace is, by its path, best first: the closer to spikes, the better a model of events describes it.
-KINDS = (
-    ("deconvolved", re.compile(r"deconv|spike|event|inferred|oasis|denoised_events", re.IGNORECASE)),
-    ("dff", re.compile(r"dff|df_?over_?f|df/f|delta_?f|df_f", re.IGNORECASE)),
-    ("fluorescence", re.compile(r"^(?!.*(neuropil|background))", re.IGNORECASE)),
-)
+KINDS = {
+    "deconvolved": re.compile(r"deconv|spike|event|inferred|oasis", re.IGNORECASE),
+    "dff": re.compile(r"dff|df_?over_?f|df/f|delta_?f|df_f", re.IGNORECASE),
+    "fluorescence": re.compile(""),
+}
 UNITS = {"deconvolved": "a.u.", "dff": "dF/F", "fluorescence": "a.u."}
+
+# What is recorded around units rather than from them.
+BACKGROUND = re.compile("neuropil|background", re.IGNORECASE)
 
 
 class Traces(NamedTuple):
@@ -69,11 +72,9 @@ def find_traces(file: h5py.File) -> list[Series]:
 
 def trace_kind(series: Series) -> str:
     """What the values of a trace are: deconvolved, dff or fluorescence."""
-    own = next((kind for kind, pattern in KINDS[:2] if pattern.search(series.name)), None)
-    if own is not None:
-        return own
-    held = "/".join(series.path.split("/")[-3:])
-    return next((kind for kind, pattern in KINDS[:2] if pattern.search(held)), "fluorescence")
+    held = "/".join(series.path.split("/")[-3:-1])
+    own = next(kind for kind, pattern in KINDS.items() if pattern.search(series.name))
+    return own if own != "fluorescence" else next(kind for kind, pattern in KINDS.items() if pattern.search(held))
 
 
 def choose_traces(file: h5py.File, signal: str | Sequence[str] | None, doubts: list[str]) -> list[Series]:
@@ -83,10 +84,8 @@ def choose_traces(file: h5py.File, signal: str | Sequence[str] | None, doubts: l
         return _named([signal] if isinstance(signal, str) else list(signal), found, find_series(file))
     if not found:
         return []
-    order = [kind for kind, _ in KINDS]
-    background = [series for series in found if re.search("neuropil|background", series.path, re.IGNORECASE)]
-    usable = [series for series in found if series not in background] or found
-    best = min((trace_kind(series) for series in usable), key=order.index)
+    usable = [series for series in found if not BACKGROUND.search(series.path)] or found
+    best = min((trace_kind(series) for series in usable), key=list(KINDS).index)
     chosen: dict[str, Series] = {}
     for series in usable:
         if trace_kind(series) == best:
@@ -146,11 +145,12 @@ def read_traces(chosen: Sequence[Series], doubts: list[str]) -> list[Traces]:
     return result
 
 
-def common_intervals(traces: Sequence[Traces], doubts: list[str]) -> NDArray[np.float64]:
-    """When all traces were recorded, s."""
-    common = traces[0].intervals
-    for other in traces[1:]:
-        common = subtract_intervals(common, subtract_intervals(common, other.intervals))
+def common_intervals(traces: Sequence[Traces], bin_width: float, doubts: list[str]) -> NDArray[np.float64]:
+    """When all traces were recorded, s; for bins narrower than the samples, up to the bin of the last sample."""
+    spans = [trace.intervals - [0, max(trace.interval - bin_width, 0)] for trace in traces]
+    common = spans[0]
+    for other in spans[1:]:
+        common = subtract_intervals(common, subtract_intervals(common, other))
     if len(traces) > 1:
         doubts.append(
             f"{len(traces)} series with clocks of their own were put on a common grid over the "
@@ -177,7 +177,12 @@ def bin_traces(
         values = read_samples(trace.series, first, last, doubts, columns=columns)[rows - first]
         values = values.reshape(rows.size, columns.size)
         parts.append(average_in_bins(values, trace.stamps[rows], time=bins.time, bin_width=bin_width))
-    return np.concatenate(parts, axis=1)
+    binned = np.concatenate(parts, axis=1)
+    missing = ~np.isfinite(binned)
+    if missing.any():
+        n_units = int(missing.any(axis=0).sum())
+        doubts.append(f"{missing.sum()} of {binned.size} values of the activity are missing, in {n_units} units.")
+    return binned
 
 
 def trace_units(series: Series, doubts: list[str]) -> pd.DataFrame:

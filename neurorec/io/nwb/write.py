@@ -17,6 +17,18 @@ from pynwb.file import Subject
 
 from neurorec.recording import InputError, check_recording, signals, trial_columns
 
+# Names with a meaning of their own in a unit table or a trial table.
+RESERVED = (
+    "electrode_group",
+    "electrodes",
+    "spike_times",
+    "obs_intervals",
+    "waveform_mean",
+    "waveform_sd",
+    "waveforms",
+)
+RESERVED_TRIAL = ("start_time", "stop_time", "timeseries")
+
 # Files that are made rather than recorded still need a date; the same one makes the same file.
 NO_DATE = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -57,6 +69,7 @@ def write_nwb(
     pathlib.Path
         The file. Areas stand in the electrode table, one electrode per unit; unit columns in the unit table; segments
         in ``obs_intervals``; trials with all columns in ``trials``; signals in the processing module ``behavior``.
+        Columns whose name has a meaning of its own in NWB are written as ``unit_...`` or ``trial_...``.
 
     Raises
     ------
@@ -150,8 +163,9 @@ def _add_units(file: NWBFile, recording: xr.Dataset, spike_times: Sequence[Array
     kept = [str(name) for name, item in recording.coords.items() if item.dims == ("unit",) and name != "unit"]
     kept.remove("area")
     for name in kept:
-        file.add_unit_column(name=name, description=str(recording[name].attrs.get("description", name)))
-    columns = {name: _plain(recording[name].values) for name in kept}
+        description = str(recording[name].attrs.get("description", name))
+        file.add_unit_column(name=_allowed(name, RESERVED, "unit"), description=description)
+    columns = {_allowed(name, RESERVED, "unit"): recording[name].values.tolist() for name in kept}
     for k, unit in enumerate(recording["unit"].values):
         file.add_unit(
             id=int(unit),
@@ -184,10 +198,14 @@ def _stretches(time: NDArray, stretch: NDArray, width: float) -> NDArray[np.floa
 def _add_trials(file: NWBFile, recording: xr.Dataset) -> None:
     names = trial_columns(recording)
     for name in names:
-        attrs = recording[name].attrs
-        description = attrs.get("description", f"{name}, {attrs['units']}" if "units" in attrs else name)
-        file.add_trial_column(name=name, description=str(description))
-    columns = {name: _plain(recording[name].values) for name in names}
+        # The format has a column of tags already, a list of them per trial.
+        if name != "tags":
+            attrs = recording[name].attrs
+            description = attrs.get("description", f"{name}, {attrs['units']}" if "units" in attrs else name)
+            file.add_trial_column(name=_allowed(name, RESERVED_TRIAL, "trial"), description=str(description))
+    columns = {_allowed(name, RESERVED_TRIAL, "trial"): recording[name].values.tolist() for name in names}
+    if "tags" in columns:
+        columns["tags"] = [str(tags).split("|") for tags in columns["tags"]]
     for k, trial in enumerate(recording["trial"].values):
         start, stop = float(recording["start"].values[k]), float(recording["stop"].values[k])
         row = {name: values[k] for name, values in columns.items()}
@@ -211,9 +229,9 @@ def _add_signals(file: NWBFile, recording: xr.Dataset) -> None:
         module.add(compass)
 
 
-def _plain(values: NDArray) -> list:
-    """Values as Python's own, which NWB columns hold without loss."""
-    return values.tolist()
+def _allowed(name: str, reserved: Sequence[str], prefix: str) -> str:
+    """A column's own name, unless the format gives it a meaning of its own."""
+    return f"{prefix}_{name}" if name in reserved else name
 
 
 def _write(file: NWBFile, path: Path) -> None:

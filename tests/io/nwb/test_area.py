@@ -110,6 +110,7 @@ def test_user_says_the_area(build, read, said):
     assert areas(read(file, area="probe")[0]) == ["A", "B", "B"]
     assert areas(read(file, area="location")[0]) == ["V1", "V1", "PPC"]
     assert areas(read(file, area={"V1": "visual"})[0]) == ["visual", "visual", "PPC"]
+    assert areas(read(file, area={"V1 ": "visual"})[0]) == ["visual", "visual", "PPC"]
     assert areas(read(file, area={8: "M2", "PPC": "parietal"})[0]) == ["V1", "M2", "parietal"]
     assert areas(read(file, area=lambda units: units["probe"] + units["electrode_location"])[0]) == [
         "AV1",

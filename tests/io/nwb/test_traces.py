@@ -78,7 +78,16 @@ def test_wider_and_narrower_bins(build, read):
     np.testing.assert_allclose(wide["activity"], VALUES.reshape(40, 5, 5).mean(axis=1), rtol=1e-5, atol=1e-6)
     narrow, _ = read(imaging(build), bin_width=0.05)
     np.testing.assert_allclose(narrow["activity"][::2], VALUES)
-    assert np.isfinite(narrow["activity"].values[:-1]).all()
+    assert narrow.sizes["time"] == 2 * 200 - 1
+    assert np.isfinite(narrow["activity"].values).all()
+
+
+def test_missing_values_are_said(build, read, said):
+    holes = VALUES.copy()
+    holes[3:6, 2] = np.nan
+    recording, doubts = read(imaging(build, values=holes))
+    np.testing.assert_array_equal(recording["activity"], holes)
+    assert said(doubts, "3 of 1000 values of the activity are missing, in 1 units")
 
 
 def test_stamps_that_jitter_are_put_on_an_even_clock(build, read, said):

@@ -153,6 +153,11 @@ def test_ids_of_the_file_are_kept_unless_they_repeat(build, read, said):
     assert said(doubts, "Trial ids occur more than once")
 
 
+def test_a_window_keeps_the_trials_of_which_it_holds_a_part(build, read):
+    assert read(session(build), window=(12, 35))[0]["trial"].values.tolist() == [1, 2, 3]
+    assert "trial" not in read(session(build, name="between.nwb"), window=(15, 18))[0].dims
+
+
 def test_an_empty_table_is_no_trials(build, read):
     file = build().units(SPIKES).intervals("trials", {"start_time": np.empty(0), "stop_time": np.empty(0)})
     assert "trial" not in read(file)[0].dims

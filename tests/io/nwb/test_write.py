@@ -25,6 +25,7 @@ def simulated(**changes):
             "contrast": [0.5, np.nan, 1.0],
             "block": [1, 1, 2],
             "go_time": [0.5, 3.5, 4.5],
+            "tags": ["easy|long", "", "hard"],
         },
         index=[2, 5, 6],
     )
@@ -97,6 +98,12 @@ def test_spike_times_given_are_written(tmp_path, read):
     xr.testing.assert_equal(read(path, bin_width=0.1)[0]["activity"], recording["activity"])
     fine, _ = read(path, bin_width=0.01)
     assert np.flatnonzero(fine["activity"].values[:, 0]).tolist() == [1, 5]
+
+
+def test_columns_whose_name_is_taken_by_the_format(tmp_path, read):
+    recording = simulated(signals=None).assign_coords(electrode_group=("unit", list("aabbcc")))
+    back, _ = read(write_nwb(recording, tmp_path / "made.nwb"))
+    assert back["unit_electrode_group"].values.tolist() == list("aabbcc")
 
 
 def test_what_the_user_says_of_the_session(tmp_path):
