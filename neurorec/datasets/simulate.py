@@ -51,7 +51,7 @@ class SimulatedArea:
 # Strong and long coupling in one area, weak and short in the other: the order that the demo has to find again.
 DEMO_AREAS = (
     SimulatedArea("PPC (simulated)", 22, coupling=0.45, memory=0.08),
-    SimulatedArea("AC (simulated)", 22, coupling=0.25, memory=0.02),
+    SimulatedArea("AC (simulated)", 22, coupling=0.4, memory=0.02),
 )
 
 
@@ -163,7 +163,7 @@ def _drive(
         bump = np.where(since[:, None] >= 0, np.exp(-0.5 * ((since[:, None] - onset) / width) ** 2), 0)
         response = area.stimulus * rng.standard_normal((3, n))  # to any stimulus, by side, by choice
         sides = [np.ones(n_trials)] + [np.where(trials[name] == "right", 1.0, -1.0) for name in ("stimulus", "choice")]
-        amplitude = sum(np.outer(side, gain) for side, gain in zip(sides, response, strict=True))
+        amplitude = np.column_stack(sides) @ response
         common = area.common_input * _smooth_noise((n_trials, n_bins), 0.05 / bin_width, rng)
         slow = np.sin(2 * np.pi * (session[:, None] * rng.uniform(0.5, 1.5, n) + rng.uniform(0, 1, n)))
         parts.append(

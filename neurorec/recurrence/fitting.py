@@ -1,11 +1,14 @@
 """Fitting one of the nested models to every unit, fold by fold, and predicting what was held out."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from neurorec.glm import Curvature, choose_penalty, deviance, fit_population, gram_eigh, predict_mean
 from neurorec.recurrence.folds import training_bins
@@ -36,6 +39,7 @@ def fit_model(
     columns: NDArray[np.int64] | None = None,
     keep_coefficients: bool = False,
     tol: float = 1e-6,
+    n_jobs: int | None = None,
     progress: Progress = lambda: None,
 ) -> xr.Dataset:
     """Fit a model to every unit on each training set, and score it on the held-out trials.
@@ -57,6 +61,9 @@ def fit_model(
         Keep what is needed to use this model as a base.
     tol : float
         Relative gap at which a unit's fit counts as converged.
+    n_jobs : int, optional
+        Outer folds fitted at the same time, one core each; as many as there are cores by default. Results do not
+        depend on it.
     progress : callable
         Called once after each outer fold.
 
@@ -69,16 +76,21 @@ def fit_model(
     """
     if columns is None:
         columns = columns_of(model, problem.design["group"].values)
-    n_unit, n_trial = problem.response.shape[1], problem.trial_ids.size
-    held_out = np.full((n_unit, n_trial), np.nan)
-    solutions, kept, curvature = [], [], None
-    for k in range(problem.n_folds):
+    curvature = gram_eigh(_prepare(problem, columns, 0).matrix)
+
+    def fit(k: int) -> tuple[NDArray, dict[str, NDArray], list[tuple[NDArray, NDArray]]]:
         fold = _prepare(problem, columns, k)
-        curvature = curvature or gram_eigh(fold.matrix)
         solution, coefficients = _fit_fold(problem, columns, fold, base, k, curvature, keep_coefficients, tol)
+        known = None if base is None else _base_predictor(problem, base, k, 0, fold.test)
+        matrix = problem.design["matrix"].values[np.ix_(fold.test, columns)]
+        mean = predict_mean(matrix, *coefficients[0], family=problem.family, offset=known)
         trials = np.flatnonzero(problem.fold == k)
-        eta = _predictor(problem, columns, coefficients[0], fold.test) + _base_predictor(problem, base, k, 0, fold.test)
-        held_out[:, trials] = _deviance_by_trial(problem, eta, fold.test, trials)
+        return _deviance_by_trial(problem, mean, fold.test, trials), solution, coefficients
+
+    held_out = np.full((problem.response.shape[1], problem.trial_ids.size), np.nan)
+    solutions, kept = [], []
+    for k, (deviances, solution, coefficients) in enumerate(_side_by_side(fit, problem.n_folds, n_jobs)):
+        held_out[:, problem.fold == k] = deviances
         solutions.append(solution)
         kept.append(coefficients)
         progress()
@@ -113,6 +125,15 @@ def null_fit(problem: Problem) -> xr.Dataset:
         held_out[:, trials] = _sum_by_trial(bins, problem.trial[rows], trials)
         events[:, trials] = _sum_by_trial(response * weight, problem.trial[rows], trials)
     return _with_units(problem, {"deviance": held_out, "events": events})
+
+
+def _side_by_side(task: Callable[[int], Any], n_tasks: int, n_jobs: int | None) -> Iterator[Any]:
+    """Results of ``task(0) ... task(n_tasks - 1)`` in order, computed by threads with one core each.
+
+    Threads inside a matrix product wait for each other, on a busy machine for longer than they work; folds do not.
+    """
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(n_jobs or os.cpu_count()) as pool:
+        yield from pool.map(task, range(n_tasks))
 
 
 def _prepare(problem: Problem, columns: NDArray, k: int) -> _Fold:
@@ -152,8 +173,8 @@ def _fit_fold(
         "curvature": curvature,
     }
 
-    def offset(split: int) -> NDArray | None:
-        return None if base is None else _base_predictor(problem, base, k, split, fold.train) / unit_scale
+    def offset(split: int) -> NDArray:
+        return 0 * response if base is None else _base_predictor(problem, base, k, split, fold.train) / unit_scale
 
     choice = choose_penalty(
         fold.matrix,
@@ -161,7 +182,7 @@ def _fit_fold(
         fold.inner,
         problem.penalties,
         sample_weight=fold.weight,
-        offset=None if base is None else (lambda j: offset(j + 1)),
+        offset=None if base is None else (lambda inner: offset(inner + 1)),
         **settings,
     )
     splits = range(1 + (problem.inner_fold.max() + 1 if keep_inner else 0))
@@ -174,8 +195,8 @@ def _fit_fold(
             response[rows],
             penalty=choice.penalty,
             sample_weight=None if fold.weight is None else fold.weight[rows],
-            offset=None if shift is None else shift[rows],
-            init=(fits[0].coef, fits[0].intercept) if fits else None,
+            offset=shift[rows],
+            init=(fits[0].coef, fits[0].intercept) if fits else choice.init,
             tol=tol,
             **settings,
         )
@@ -195,17 +216,8 @@ def _response_scale(problem: Problem, fold: _Fold) -> NDArray[np.float32]:
     return np.where(spread > 0, spread, 1).astype(np.float32)
 
 
-def _predictor(problem: Problem, columns: NDArray, solution: tuple[NDArray, NDArray], rows: NDArray) -> NDArray:
-    """Linear predictor ``(row, unit)`` of one split's coefficients."""
-    coef, intercept = solution
-    return problem.design["matrix"].values[np.ix_(rows, columns)] @ coef.T + intercept.astype(np.float32)
-
-
-def _base_predictor(problem: Problem, base: xr.Dataset | None, k: int, split: int, rows: NDArray) -> NDArray:
+def _base_predictor(problem: Problem, base: xr.Dataset, k: int, split: int, rows: NDArray) -> NDArray[np.float32]:
     """Linear predictor ``(row, unit)`` of the base model, from its few coefficients per unit."""
-    n_unit = problem.response.shape[1]
-    if base is None:
-        return np.zeros((rows.size, n_unit), dtype=np.float32)
     matrix, feature = problem.design["matrix"].values, base["slot_feature"].values
     coef = base["coef"].values[k, split]
     shared = (feature == feature[:1]).all(axis=0) & (feature[0] >= 0)
@@ -243,9 +255,8 @@ def _as_base(
     )
 
 
-def _deviance_by_trial(problem: Problem, eta: NDArray, rows: NDArray, trials: NDArray) -> NDArray:
-    mean = predict_mean(eta.astype(np.float64), problem.family)
-    bins = deviance(problem.response[rows].astype(np.float64), mean, problem.family)
+def _deviance_by_trial(problem: Problem, mean: NDArray, rows: NDArray, trials: NDArray) -> NDArray:
+    bins = deviance(problem.response[rows], mean, problem.family)
     if problem.weight is not None:
         bins = bins * problem.weight[rows]
     return _sum_by_trial(bins, problem.trial[rows], trials)

@@ -117,7 +117,8 @@ def compare_areas(value: ArrayLike, area: ArrayLike, session: ArrayLike) -> Area
     True
     """
     frame = pd.DataFrame({"value": np.asarray(value, dtype=float), "area": area, "session": session}).dropna()
-    frame = frame[frame["area"].map(frame["area"].value_counts()) >= 2]
+    names, counts = np.unique(frame["area"].to_numpy(str), return_counts=True)
+    frame = frame[frame["area"].isin(names[counts >= 2].tolist())]
     areas = sorted(frame["area"].unique())
     nothing = np.full(len(areas), np.nan)
     if len(areas) < 2:
