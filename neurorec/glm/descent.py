@@ -16,7 +16,7 @@ from neurorec.glm.problem import Problem
 from neurorec.glm.status import Status
 
 KEPT_PAIRS = 8
-PATIENCE = 10  # iterations without a better gap after which a unit has met the precision of its numbers
+PATIENCE = 15  # iterations without a better gap after which a unit has met the precision of its numbers
 CROWD = 0.1  # share of the rows that must have finished before the arrays are made smaller
 
 

@@ -42,9 +42,18 @@ class ElasticNetRule:
 
     def propose(self, standing: Standing) -> Proposal:
         """Say where to go."""
-        B, units = standing.B, standing.units
+        B = standing.B
         l1, l2 = standing.penalty * self._l1_ratio, standing.penalty * (1 - self._l1_ratio)
         g = standing.G + l2[:, None].astype(B.dtype) * B
+        target = self._target(standing, g, l1, l2)
+        d = target - B
+        change = l1 * (_size(target) - _size(B))
+        slope = Slope(dot(g, d) + change, l2 * dot(B, d) + change, l2 * dot(d, d), np.ones(len(d)))
+        return Proposal(d, slope, self._bound(standing, l1, l2))
+
+    def _target(self, standing: Standing, g: NDArray, l1: NDArray, l2: NDArray) -> NDArray:
+        """Minimum of the model of the objective, packed; units of like working sets are worked on together."""
+        B, units = standing.B, standing.units
         target = B.copy()
         working = self._working_set(standing, l1)
         updates = _updates(self._metric, standing, l2)
@@ -56,9 +65,10 @@ class ElasticNetRule:
             rows = order[low:high]
             columns, used = _table(working[rows])
             hessian = self._metric.hessian(units[rows], columns, l2[rows])
-            for vector, sign in updates:
-                part = np.take_along_axis(vector[rows], columns, axis=1) * used
-                hessian += sign * part[:, :, None] * part[:, None, :]
+            if updates:
+                parts = np.stack([np.take_along_axis(vector[rows], columns, axis=1) for vector, _ in updates], axis=1)
+                signs = np.array([sign for _, sign in updates], dtype=B.dtype)[:, None]
+                hessian += np.matmul((signs * parts).transpose(0, 2, 1), parts)
             hessian *= used[:, :, None] & used[:, None, :]
             diagonal = np.einsum("nkk->nk", hessian)
             diagonal[~used] = 1
@@ -67,10 +77,7 @@ class ElasticNetRule:
             r, slot = np.nonzero(used)
             target[rows[r], columns[r, slot]] = best[r, slot]
             low = high
-        d = target - B
-        change = l1 * (_size(target) - _size(B))
-        slope = Slope(dot(g, d) + change, l2 * dot(B, d) + change, l2 * dot(d, d), np.ones(len(d)))
-        return Proposal(d, slope, self._bound(standing, l1, l2))
+        return target
 
     def _working_set(self, standing: Standing, l1: NDArray) -> NDArray[np.bool_]:
         return (standing.B != 0) | (np.abs(standing.G) > (NEAR * l1)[:, None])
