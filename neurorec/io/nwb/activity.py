@@ -8,9 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from neurorec.io.nwb.area import AreaChoice, choose_areas, clean_areas
-from neurorec.io.nwb.electrodes import read_electrodes
-from neurorec.io.nwb.file import salvage
+from neurorec.io.nwb.area import AreaChoice, choose_areas
 from neurorec.io.nwb.traces import (
     UNITS,
     bin_traces,
@@ -58,7 +56,8 @@ class Activity(NamedTuple):
     observed : ndarray of bool (time, unit) or None
         Where units differ in what was observed.
     frame : pandas.DataFrame
-        One row per unit: ``area`` and the columns to keep.
+        One row per unit, with the columns to keep.
+    areas : ndarray of str (unit,)
     kind, units, source : str
         What the values are, their physical unit and where in the file they come from.
     trials : pandas.DataFrame or None
@@ -71,6 +70,7 @@ class Activity(NamedTuple):
     bin_width: float
     observed: NDArray[np.bool_] | None
     frame: pd.DataFrame
+    areas: NDArray[np.str_]
     kind: str
     units: str
     source: str
@@ -92,17 +92,7 @@ def read_spiking(file: h5py.File, name: str, group: h5py.Group | None, choices: 
     if group is None:
         found = "imaging traces only" if find_traces(file) else "none"
         raise FileError(name, expected="units with spike times", found=found, remedy="choose another signal=")
-    electrodes = pd.DataFrame()
-    with salvage("The electrode table", doubts):
-        electrodes = read_electrodes(file, doubts)
-    frame, own = read_units(group, electrodes, doubts)
-    if not len(frame):
-        raise FileError(
-            name, expected="units with spike times", found="an empty unit table", remedy="choose another file"
-        )
-    locations = electrodes.reindex(columns=["location"])["location"]
-    named = clean_areas(locations, "electrode_location", [])
-    areas = choose_areas(frame, choices.area, set(named.tolist()) - {""}, doubts)
+    frame, own, areas = read_units(group, choices.area, doubts)
     spikes = read_spikes(group, frame.index, doubts)
     observed = read_observed(group, frame.index, doubts)
     session = _session(spikes.times, observed)
@@ -122,7 +112,8 @@ def read_spiking(file: h5py.File, name: str, group: h5py.Group | None, choices: 
         bins=bins,
         bin_width=bin_width,
         observed=mask,
-        frame=frame[own].assign(**{"": areas}).loc[kept],
+        frame=frame.loc[kept, own],
+        areas=areas[kept],
         kind="counts",
         units="spikes/bin",
         source="units",
@@ -154,7 +145,8 @@ def read_imaging(
         bins=bins,
         bin_width=bin_width,
         observed=None,
-        frame=frame.drop(columns="plane_location", errors="ignore").assign(**{"": areas}).loc[kept],
+        frame=frame.drop(columns="plane_location", errors="ignore").loc[kept],
+        areas=areas[kept],
         kind=kind,
         units=UNITS[kind],
         source=", ".join(series.path for series in chosen),

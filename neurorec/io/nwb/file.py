@@ -41,7 +41,11 @@ def open_nwb(source: NwbSource) -> Iterator[h5py.File]:
         _check_path(name)
     with _open_hdf5(name, source) as file:
         _check_version(name, file)
-        yield file
+        try:
+            yield file
+        except OSError as error:
+            remedy = "the file may be damaged (copy it again) or compressed by a filter of the hdf5plugin package"
+            raise FileError(name, expected="readable data", found=_first_line(error), remedy=remedy) from error
 
 
 def source_name(source: NwbSource) -> str:

@@ -6,10 +6,8 @@ from typing import Any
 
 import h5py
 import numpy as np
-import pandas as pd
 
-from neurorec.io.nwb.area import choose_areas, clean_areas, find_areas, spoken
-from neurorec.io.nwb.electrodes import read_electrodes
+from neurorec.io.nwb.area import choose_areas, find_areas, spoken
 from neurorec.io.nwb.file import (
     NwbSource,
     find_groups,
@@ -143,12 +141,7 @@ def _units(file: h5py.File, doubts: list[str]) -> dict[str, Any] | None:
     group = find_units(file)
     if group is None:
         return None
-    electrodes = pd.DataFrame()
-    with salvage("The electrode table", doubts):
-        electrodes = read_electrodes(file, doubts)
-    frame, own = read_units(group, electrodes, doubts)
-    named = clean_areas(electrodes.reindex(columns=["location"])["location"], "electrode_location", [])
-    areas = choose_areas(frame, None, set(named.tolist()) - {""}, doubts)
+    frame, own, areas = read_units(group, None, doubts)
     spikes = read_ragged(group, "spike_times")
     return {
         "n_units": len(frame),

@@ -13,7 +13,14 @@ from neurorec.io.nwb.area import AreaChoice
 from neurorec.io.nwb.file import NwbSource, open_nwb, scalar_text, source_name, text
 from neurorec.io.nwb.signals import Signal, read_signals
 from neurorec.io.nwb.units import find_units
-from neurorec.recording import DataWarning, InputError, add_trials, check_recording, recording_from_arrays
+from neurorec.recording import (
+    DataWarning,
+    InputError,
+    add_trials,
+    check_recording,
+    first_offenders,
+    recording_from_arrays,
+)
 
 SPIKES = ("units", "spikes")
 
@@ -103,7 +110,7 @@ def read_nwb(
         else:
             activity = read_imaging(file, source_name(path), signal, choices, doubts)
         signals = read_signals(file, covariates, activity.bins, activity.bin_width, doubts)
-        recording = _assemble(activity, signals, _describe(file, path))
+        recording = _assemble(activity, signals, _describe(file, path), doubts)
     return _with_doubts(recording, doubts)
 
 
@@ -120,13 +127,13 @@ def _describe(file: h5py.File, source: NwbSource) -> dict[str, str]:
     return {name: value for name, value in facts.items() if value or name in ("source", "session", "subject")}
 
 
-def _assemble(activity: Activity, signals: dict[str, Signal], attrs: dict[str, str]) -> xr.Dataset:
+def _assemble(activity: Activity, signals: dict[str, Signal], attrs: dict[str, str], doubts: list[str]) -> xr.Dataset:
     frame = activity.frame
     ids = frame.index.to_numpy()
     recording = recording_from_arrays(
         activity.values,
         bin_width=activity.bin_width,
-        area=[str(name) for name in frame[""]],
+        area=activity.areas.tolist(),
         unit=list(ids) if ids.dtype.kind in "iu" else [str(unit) for unit in ids],
         time=activity.bins.time,
         segment=activity.bins.segment,
@@ -136,23 +143,29 @@ def _assemble(activity: Activity, signals: dict[str, Signal], attrs: dict[str, s
         attrs=attrs,
     )
     recording["activity"].attrs["source"] = activity.source
-    for name in frame.columns.drop(""):
+    for name in frame.columns:
         values = frame[name].to_numpy()
         values = values if values.dtype.kind in "biuf" else values.astype(str)
         recording = recording.assign_coords({_free(recording, str(name), "unit"): ("unit", values)})
     if activity.trials is not None:
-        recording = _add_trials(recording, activity.trials, activity.moments)
+        recording = _add_trials(recording, activity.trials, activity.moments, doubts)
     for name, signal in signals.items():
         free = _free(recording, name, "signal")
         recording[free] = (("time", f"{free}_channel")[: signal.values.ndim], signal.values, signal.attrs)
     return check_recording(recording)
 
 
-def _add_trials(recording: xr.Dataset, trials: pd.DataFrame, moments: Sequence[str]) -> xr.Dataset:
+def _add_trials(recording: xr.Dataset, trials: pd.DataFrame, moments: Sequence[str], doubts: list[str]) -> xr.Dataset:
     taken = set(map(str, recording.variables))
     recording = add_trials(recording, trials)
     for name in moments:
         recording[f"trial_{name}" if name in taken else name].attrs["units"] = "s"
+    empty = np.setdiff1d(recording["trial"].values, recording["trial_id"].values)
+    if empty.size:
+        doubts.append(
+            f"Trials {first_offenders(empty)} hold no bin: they are empty, or lie outside what was observed or within "
+            "a later trial."
+        )
     return recording
 
 

@@ -101,18 +101,19 @@ def read_signals(
             stamps = read_stamps(series, doubts, session=session)
             if stamps is None:
                 continue
-            counted = not is_sampled(stamps)
-            if counted and covariates is None and not holds_events(series):
+            irregular = not is_sampled(stamps)
+            if irregular and covariates is None and not holds_events(series):
                 events.append(name)
                 continue
-            signal = _count(series, stamps, bins, bin_width) if counted else None
-            signal = signal or _average(series, stamps, bins, bin_width, doubts)
+            if irregular and (holds_events(series) or not _varies(series)):
+                doubts.append(f"{series.path} holds events rather than samples; they were counted per bin.")
+                signal = _count(series, stamps, bins, bin_width)
+            else:
+                signal = _average(series, stamps, bins, bin_width, doubts)
             if np.isfinite(signal.values).any():
                 signals[name] = signal
             else:
                 absent.append(name)
-            if counted:
-                doubts.append(f"{series.path} holds events rather than samples; they were counted per bin.")
     _doubt_left_out(events, "look like events rather than samples of a signal", doubts)
     _doubt_left_out(wide, f"have more than {MOST_CHANNELS} channels", doubts)
     if absent:
@@ -149,6 +150,11 @@ def _choose(by_name: dict[str, Series], covariates: str | Iterable[str] | None) 
 def holds_events(series: Series) -> bool:
     """Does the file say that a series holds behavioural events?"""
     return neurodata_type(series.group.parent) == "BehavioralEvents" or "Events" in series.kind
+
+
+def _varies(series: Series) -> bool:
+    """Do the values of a series measure something, rather than mark or number events?"""
+    return series.data.dtype.kind == "f" and np.unique(series.data[:1000]).size > 2
 
 
 def _count(series: Series, stamps: NDArray, bins: Bins, bin_width: float) -> Signal:

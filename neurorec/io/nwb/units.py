@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from neurorec.io.nwb.electrodes import join_electrodes
+from neurorec.io.nwb.area import AreaChoice, choose_areas, clean_areas
+from neurorec.io.nwb.electrodes import join_electrodes, read_electrodes
 from neurorec.io.nwb.file import dataset, label, salvage
 from neurorec.io.nwb.table import read_ragged, read_table
 from neurorec.recording import (
@@ -24,6 +25,23 @@ NOT_SCALAR = ("spike_times", "obs_intervals", "electrodes", "waveform_mean", "wa
 
 # Below this rate over a span longer than a day, spike times are likely to be in ms.
 LONG_SESSION, LOW_RATE = 86400.0, 0.05
+
+
+class UnitTable(NamedTuple):
+    """What is known of the units apart from their spikes.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        One row per unit, indexed by id: the unit table's columns, and its electrode's as ``electrode_...``.
+    own : list of str
+        The columns that the unit table itself has.
+    areas : ndarray of str (unit,)
+    """
+
+    frame: pd.DataFrame
+    own: list[str]
+    areas: NDArray[np.str_]
 
 
 class Spikes(NamedTuple):
@@ -48,19 +66,26 @@ def find_units(file: h5py.File) -> h5py.Group | None:
     """The unit table, where the file has one with spikes."""
     for path in ("units", "processing/ecephys/units", "processing/spikes/units"):
         group = file.get(path)
-        if isinstance(group, h5py.Group) and isinstance(group.get("spike_times"), h5py.Dataset):
-            return group
+        if isinstance(group, h5py.Group):
+            times = group.get("spike_times")
+            if isinstance(times, h5py.Dataset) and times.size:
+                return group
     return None
 
 
-def read_units(group: h5py.Group, electrodes: pd.DataFrame, doubts: list[str]) -> tuple[pd.DataFrame, list[str]]:
-    """The unit table with what is known of each unit's electrode, and the names of its own columns."""
+def read_units(group: h5py.Group, area: AreaChoice, doubts: list[str]) -> UnitTable:
+    """The unit table, joined to the electrode table, and the areas that follow from both."""
     frame = read_table(group, doubts, skip=NOT_SCALAR)
     frame = unique_ids(frame, label(group), doubts)
     own = [str(name) for name in frame.columns]
+    electrodes = pd.DataFrame()
+    with salvage("The electrode table", doubts):
+        electrodes = read_electrodes(group.file, doubts)
     with salvage("The electrodes of the units", doubts):
         frame = join_electrodes(frame, group, electrodes, doubts)
-    return frame, own
+    locations = electrodes.reindex(columns=["location"])["location"]
+    named = set(clean_areas(locations, "electrode_location", []).tolist()) - {""}
+    return UnitTable(frame, own, choose_areas(frame, area, named, doubts))
 
 
 def unique_ids(frame: pd.DataFrame, where: str, doubts: list[str]) -> pd.DataFrame:

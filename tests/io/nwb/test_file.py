@@ -95,6 +95,30 @@ def test_salvage_lets_the_users_errors_pass():
         raise SelectionError("x", expected="a", found="b", remedy="c")
 
 
+def test_damaged_spikes_are_refused_and_damaged_extras_are_left_out(build, read, said):
+    def compress(h5, name):
+        values = h5[name][()]
+        del h5[name]
+        packed = h5.create_dataset(name, data=values, chunks=True, compression="gzip")
+        return packed.id.get_chunk_info(0).byte_offset
+
+    def damage(file, name):
+        where = []
+        file.edit(lambda h5: where.append(compress(h5, name)))
+        with open(file.path, "r+b") as raw:
+            raw.seek(where[0] + 4)
+            raw.write(b"\xff" * 16)
+
+    file = build().units([np.arange(0, 10, 0.01)], depth=[3.0])
+    file.series("acquisition/speed", np.arange(2000.0), rate=100)
+    damage(file, "acquisition/speed/data")
+    recording, doubts = read(file)
+    assert "speed" not in recording
+    assert said(doubts, "acquisition/speed", "could not be read")
+    damage(file, "units/spike_times")
+    refused(read_nwb, file.path, "readable data", "damaged")
+
+
 def test_a_damaged_column_is_left_out_and_the_rest_is_read(build, read, said):
     def damage(h5):
         h5["units"]["quality"] = h5py.SoftLink("/nowhere")

@@ -84,6 +84,16 @@ def test_events_are_left_out_unless_the_file_or_the_user_says_so(build, read, sa
     assert int(read(file, covariates=["ttl"])[0]["ttl"].sum()) == 50
 
 
+def test_a_measure_taken_now_and_then_is_averaged_when_named(build, read):
+    stamps = np.sort(np.random.default_rng(0).uniform(0, 10, 300))
+    file = build().units(SPIKES).series("acquisition/wheel", 3 * stamps, timestamps=stamps)
+    assert "wheel" not in read(file)[0]
+    wheel = read(file, covariates="wheel")[0]["wheel"]
+    known = np.isfinite(wheel.values)
+    np.testing.assert_allclose(wheel.values[known], 3 * wheel["time"].values[known] + 0.015, atol=0.016)
+    assert 0.5 < known.mean() < 1
+
+
 def test_covariates_choose_by_name_path_or_container(build, read):
     file = build().units(SPIKES)
     for name in ("acquisition/wheel", "processing/behavior/eye/pupil", "processing/behavior/eye/blink"):

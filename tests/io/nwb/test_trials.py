@@ -158,6 +158,15 @@ def test_a_window_keeps_the_trials_of_which_it_holds_a_part(build, read):
     assert "trial" not in read(session(build, name="between.nwb"), window=(15, 18))[0].dims
 
 
+def test_trials_without_bins_are_named(build, read, said):
+    file = build().units(SPIKES)
+    file.intervals("trials", {"start_time": [1.0, 3.0, 5e3], "stop_time": [2.0, 2.5, 6e3]}, ids=[4, 5, 6])
+    seen = np.array([[0, 100.0]])
+    file.edit(lambda h5: h5["units"].create_dataset("obs_intervals", data=np.vstack([seen, seen])))
+    file.edit(lambda h5: h5["units"].create_dataset("obs_intervals_index", data=[1, 2]))
+    assert said(read(file)[1], "Trials 5, 6 hold no bin")
+
+
 def test_an_empty_table_is_no_trials(build, read):
     file = build().units(SPIKES).intervals("trials", {"start_time": np.empty(0), "stop_time": np.empty(0)})
     assert "trial" not in read(file)[0].dims

@@ -175,8 +175,10 @@ def test_a_file_without_activity_is_refused(build):
         read_nwb(build().path)
     with pytest.raises(FileError, match="none"):
         read_nwb(build("asked.nwb").path, signal="spikes")
-    with pytest.raises(FileError, match="empty unit table"):
+    with pytest.raises(FileError, match="neither"):
         read_nwb(build("empty.nwb").units([]).path)
+    with pytest.raises(FileError, match="neither"):
+        read_nwb(build("silent.nwb").units([[], []]).path)
 
 
 def test_bulk_reading_agrees_with_pynwb(tmp_path, read):
