@@ -41,7 +41,8 @@ def pool_sessions(results: Sequence[xr.Dataset]) -> xr.Dataset:
         place = np.arange(result.sizes["trial"])
         renamed = result.drop_vars("trial_fold").assign_coords(unit=np.array(ids), trial=place)
         named.append(renamed.assign(scored=renamed["scored"].astype(float)))
-    pooled = xr.Dataset(xr.concat(named, dim="unit", join="outer", data_vars="all", combine_attrs="override"))
+    pooled = xr.concat(named, dim="unit", join="outer", data_vars="all", combine_attrs="override")
+    assert isinstance(pooled, xr.Dataset)
     pooled["scored"] = pooled["scored"].fillna(0).astype(bool)
     for name in ("significant", "converged"):
         pooled[name] = pooled[name].fillna(0).astype(bool)
