@@ -36,12 +36,14 @@ def fraction(value: float) -> str:
 
     Examples
     --------
-    >>> fraction(0.12345), fraction(0.00123), fraction(float("nan"))
-    ('0.123', '0.0012', '–')
+    >>> fraction(0.12345), fraction(0.00123), fraction(-1e-9), fraction(float("nan"))
+    ('0.123', '0.0012', '0.000', '–')
     """
     if not np.isfinite(value):
         return "–"
-    text = f"{value:.4f}" if 0 < abs(value) < 0.00995 else f"{value:.3f}"
+    if abs(value) < 5e-5:
+        return "0.000"
+    text = f"{value:.4f}" if abs(value) < 0.00995 else f"{value:.3f}"
     return text.replace("-", "−")
 
 

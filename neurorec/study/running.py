@@ -154,9 +154,9 @@ def _fit_all(
             bar.total += n_fits
             bar.refresh()
 
-        def advance(step: str, name: str = session.name) -> None:
-            bar.set_description(f"{name}: {step}", refresh=False)
-            bar.update()
+        def advance(step: str, n_fits: int, name: str = session.name) -> None:
+            bar.set_description(f"{name}: {step}")
+            bar.update(n_fits)
 
         bar.set_description(f"{session.name}: design")
         try:

@@ -122,7 +122,7 @@ def fit_session(
     terms: list[dict],
     *,
     expect: Callable[[int], None] = lambda n: None,
-    progress: Callable[[str], None] = lambda step: None,
+    progress: Callable[[str, int], None] = lambda step, n_fits: None,
 ) -> list[StageRecord]:
     """Fit every step that is not done yet, and collect the benefit into ``benefit.nc``.
 
@@ -137,7 +137,7 @@ def fit_session(
     expect : callable
         Told once how many fits are to come.
     progress : callable
-        Told the step after each fit.
+        Told the step and 0 when it begins, and the step and 1 after each fit.
 
     Returns
     -------
@@ -157,8 +157,9 @@ def fit_session(
     for step in STEPS:
 
         def make(path: Path, step: str = step) -> None:
+            progress(step, 0)
             before = {name: load_dataset(stages[name].target) for name in _needs(step)}
-            fit = fit_step(problem, step, before, progress=lambda *_: progress(step))
+            fit = fit_step(problem, step, before, progress=lambda: progress(step, 1))
             save_dataset(fit, path)
 
         records.append(finish_stage(stages[step], make))
