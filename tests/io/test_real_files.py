@@ -141,4 +141,5 @@ def test_inspection_fits_a_screen_and_agrees_with_reading(path, read, tmp_path):
     if found["units"]:
         assert found["units"]["areas"] == by_area(recording)
     assert set(found["doubts"]) <= set(doubts)
-    assert load_recording(save_recording(recording, tmp_path / "recording.nc")).identical(recording)
+    if recording["activity"].size < 2e6:
+        assert load_recording(save_recording(recording, tmp_path / "recording.nc")).identical(recording)

@@ -40,8 +40,10 @@ from neurorec.recording import (
 
 DEFAULT_BIN_WIDTH = 0.01
 
-# More values than this (8 GB of counts) are taken for a mistake in the clock or the bin width.
-MOST_VALUES = 2e9
+# More values than this (4 GB of counts, thrice that while counting) are taken for a mistake in the clock or the bin
+# width; the coordinates over time weigh as much as so many units.
+MOST_VALUES = 1e9
+COORDINATES = 10
 
 
 class Activity(NamedTuple):
@@ -197,7 +199,7 @@ def _whole_session(
 
 def _checked_bins(intervals: NDArray, bin_width: float, n_units: int) -> Bins:
     seconds = float(np.diff(intervals).sum())
-    if seconds / bin_width * max(n_units, 1) > MOST_VALUES:
+    if seconds / bin_width * (n_units + COORDINATES) > MOST_VALUES:
         found = f"{seconds:.6g} s in bins of {bin_width:g} s for {n_units} units ({intervals.min():.6g} to "
         remedy = "give a window=(start, stop), wider bins, or fewer units"
         raise InputError(

@@ -40,8 +40,8 @@ def open_nwb(source: NwbSource) -> Iterator[h5py.File]:
     if isinstance(source, str | os.PathLike):
         _check_path(name)
     with _open_hdf5(name, source) as file:
-        _check_version(name, file)
         try:
+            _check_version(name, file)
             yield file
         except OSError as error:
             remedy = "the file may be damaged (copy it again) or compressed by a filter of the hdf5plugin package"
@@ -115,7 +115,10 @@ def find_groups(file: h5py.File) -> list[h5py.Group]:
         if isinstance(item, h5py.Group) and not name.startswith("specifications"):
             found.append(item)
 
-    file.visititems(note)
+    try:
+        file.visititems(note)
+    except (RuntimeError, KeyError) as error:
+        raise OSError(_first_line(error)) from error
     return found
 
 

@@ -101,7 +101,7 @@ def table_ids(group: h5py.Group) -> NDArray[np.int64]:
 def column_names(group: h5py.Group) -> list[str]:
     """Columns in the order of the file; those the file forgets to list come last."""
     listed = [text(name) for name in np.ravel(group.attrs.get("colnames", []))]
-    present = [name for name, item in group.items() if isinstance(item, h5py.Dataset) and name != "id"]
+    present = [text(name) for name, item in group.items() if isinstance(item, h5py.Dataset) and name != "id"]
     columns = [name for name in present if not (name.endswith("_index") and name.removesuffix("_index") in group)]
     return [name for name in listed if name in columns] + [name for name in columns if name not in listed]
 

@@ -1,12 +1,14 @@
 """Files that cannot be read are refused in one line that says what to do."""
 
+import contextlib
+
 import h5py
 import numpy as np
 import pytest
 
 from neurorec.io import inspect_nwb, read_nwb
 from neurorec.io.nwb.file import salvage
-from neurorec.recording import FileError, SelectionError
+from neurorec.recording import FileError, InputError, SelectionError
 
 
 @pytest.fixture(params=[read_nwb, inspect_nwb])
@@ -117,6 +119,21 @@ def test_damaged_spikes_are_refused_and_damaged_extras_are_left_out(build, read,
     assert said(doubts, "acquisition/speed", "could not be read")
     damage(file, "units/spike_times")
     refused(read_nwb, file.path, "readable data", "damaged")
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.filterwarnings("ignore::neurorec.recording.DataWarning")
+def test_damage_anywhere_ends_in_a_recording_or_in_one_line(build, door, seed):
+    rng = np.random.default_rng(seed)
+    file = build().electrodes(["V1", "PPC"]).units([rng.uniform(0, 9, 50)] * 2, electrodes=[0, 1], depth=[1.0, 2.0])
+    file.intervals("trials", {"start_time": [0.0, 5.0], "stop_time": [4.0, 9.0], "choice": ["left", "right"]})
+    file.series("acquisition/speed", np.arange(900.0), rate=100)
+    content = bytearray(file.path.read_bytes())
+    for place in rng.integers(100, len(content), size=25):
+        content[place] = rng.integers(256)
+    file.path.write_bytes(content)
+    with contextlib.suppress(InputError):
+        door(file.path)
 
 
 def test_a_damaged_column_is_left_out_and_the_rest_is_read(build, read, said):

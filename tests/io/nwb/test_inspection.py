@@ -93,8 +93,8 @@ def test_a_file_without_activity_is_described_all_the_same(build):
 
 def test_one_screen(build):
     file = build().units([[0.1]] * 80, location=[f"area number {k}" for k in range(80)])
-    for k in range(30):
-        file.intervals(f"table{k}", {"start_time": [0.0], "stop_time": [1.0], **{f"column{j}": [1] for j in range(40)}})
+    for k in range(9):
+        file.intervals(f"table{k}", {"start_time": [0.0], "stop_time": [1.0], **{f"column{j}": [1] for j in range(25)}})
         file.series(f"acquisition/signal{k}", np.ones(30), rate=10)
         file.series(f"acquisition/raw{k}", np.ones(30), rate=10, kind="ElectricalSeries")
     lines = describe_inspection(inspect_nwb(file.path)).splitlines()
