@@ -32,5 +32,5 @@ def demo_path() -> Path:
         "demo recording",
         expected=f"{_DEMO.name} beside the package",
         found="nothing",
-        remedy="install neurorec again, or write it with python -m neurorec.datasets",
+        remedy="install neurorec again, or write it: python -m neurorec.datasets PATH",
     )

@@ -50,8 +50,8 @@ class SimulatedArea:
 
 # Strong and long coupling in one area, weak and short in the other: the order that the demo has to find again.
 DEMO_AREAS = (
-    SimulatedArea("PPC (simulated)", 22, coupling=0.45, memory=0.08),
-    SimulatedArea("AC (simulated)", 22, coupling=0.4, memory=0.02),
+    SimulatedArea("PPC (simulated)", 22, coupling=0.4, memory=0.08),
+    SimulatedArea("AC (simulated)", 22, coupling=0.2, memory=0.02),
 )
 
 
@@ -179,14 +179,14 @@ def _drive(
 def _couple(areas: Sequence[SimulatedArea], bin_width: float, rng: np.random.Generator) -> tuple[NDArray, NDArray]:
     """Sparse coupling within areas ``(unit, source unit)``, and the kernel's decay per bin ``(unit,)``.
 
-    The variance of a source's filtered spikes is about ``rate bin / (1 - decay^2)``; weights are scaled so that the
-    summed input has the standard deviation that the area asks for. Signs are balanced, which keeps the network stable.
+    The variance of a source's filtered past is about ``rate bin decay^2 / (1 - decay^2)``; weights are scaled so that
+    the summed input has the standard deviation that the area asks for. Signs are balanced, which keeps the network stable.
     """
     n_units = sum(area.n_units for area in areas)
     coupling, decay, first = np.zeros((n_units, n_units)), np.zeros(n_units), 0
     for area in areas:
         keep = np.exp(-bin_width / area.memory)
-        spread = np.sqrt(area.rate * bin_width / (1 - keep**2))
+        spread = np.sqrt(area.rate * bin_width * keep**2 / (1 - keep**2))
         n_partners = min(area.n_partners, area.n_units - 1)
         for unit in range(area.n_units):
             others = np.delete(np.arange(area.n_units), unit)
