@@ -12,14 +12,14 @@ from neurorec import cli, study
 from neurorec.datasets import SimulatedArea, simulate_recording
 from neurorec.io import write_nwb
 
-QUICK = ["--folds", "2", "--inner-folds", "2", "--penalties", "inf", "0.1", "0.001"]
+QUICK = ["--folds", "2", "--inner-folds", "2", "--penalties", "inf", "0.01"]
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
     path = tmp_path_factory.mktemp("cli") / "session.nwb"
     areas = [SimulatedArea("PPC", 4, coupling=0.6), SimulatedArea("AC", 4)]
-    write_nwb(simulate_recording(areas, n_trials=20, duration=0.5, rng=np.random.default_rng(0)), path)
+    write_nwb(simulate_recording(areas, n_trials=14, duration=0.5, rng=np.random.default_rng(0)), path)
     return path
 
 
@@ -55,7 +55,10 @@ def test_help_and_version_are_light():
 
 def test_run_writes_and_says_where(file, tmp_path, capsys):
     out = tmp_path / "out"
-    assert cli.main(["run", str(file), "-o", str(out), *QUICK, "--seed", "3", "--threads", "1"]) == 0
+    assert (
+        cli.main(["run", str(file), "-o", str(out), *QUICK, "--bin-width", "0.025", "--seed", "3", "--threads", "1"])
+        == 0
+    )
     shown = capsys.readouterr().out
     assert "PPC" in shown
     assert "benefit [95%]" in shown

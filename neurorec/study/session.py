@@ -153,19 +153,18 @@ def fit_session(
     problem = _pose(recording, config, terms)
     pending = [step for step in STEPS if stages[step].record() is None]
     expect(sum(count_fits(problem, step) for step in pending))
+    fits: dict[str, xr.Dataset] = {}  # always as they were saved, so that a resumed run sees the same numbers
     records = []
     for step in STEPS:
 
         def make(path: Path, step: str = step) -> None:
             progress(step, 0)
-            before = {name: load_dataset(stages[name].target) for name in _needs(step)}
-            fit = fit_step(problem, step, before, progress=lambda: progress(step, 1))
-            save_dataset(fit, path)
+            save_dataset(fit_step(problem, step, fits, progress=lambda: progress(step, 1)), path)
 
         records.append(finish_stage(stages[step], make))
+        fits[step] = load_dataset(stages[step].target)
 
     def collect(path: Path) -> None:
-        fits = {step: load_dataset(stages[step].target) for step in STEPS}
         save_dataset(collect_benefit(problem, recording, fits), path)
 
     return [*records, finish_stage(stages["benefit"], collect)]

@@ -12,7 +12,7 @@ from neurorec.io import write_nwb
 from neurorec.recurrence import by_area
 from neurorec.study import DataSettings, FitSettings, StudyConfig, running
 
-QUICK = FitSettings(folds=2, inner_folds=2, penalties=(float("inf"), 0.1, 0.001))
+QUICK = FitSettings(folds=2, inner_folds=2, penalties=(float("inf"), 0.01))
 
 
 @pytest.fixture
@@ -43,4 +43,4 @@ def session_files(tmp_path_factory) -> list[Path]:
 @pytest.fixture(scope="session")
 def quick_config(session_files) -> StudyConfig:
     """A study of the first session."""
-    return StudyConfig(DataSettings(files=(str(session_files[0]),)), QUICK)
+    return StudyConfig(DataSettings(files=(str(session_files[0]),), bin_width=0.03), QUICK)
