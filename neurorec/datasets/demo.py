@@ -23,9 +23,9 @@ def simulate_demo() -> xr.Dataset:
     Examples
     --------
     >>> recording = simulate_demo()
-    >>> strength = np.abs(recording["true_coupling"]).sum("source_unit").groupby(recording["area"]).median()
-    >>> [str(area) for area in strength.sortby(-strength)["area"].values]
-    ['PPC (simulated)', 'AC (simulated)']
+    >>> memory = recording["true_memory"].groupby("area").max()
+    >>> {str(area): float(memory.sel(area=area)) for area in memory["area"].values}
+    {'AC (simulated)': 0.02, 'PPC (simulated)': 0.08}
     """
     return simulate_recording(DEMO_AREAS, n_trials=160, rng=np.random.default_rng(_SEED))
 

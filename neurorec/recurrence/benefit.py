@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from neurorec.recurrence.controls import fit_matched, matched_areas, shuffle_partners
-from neurorec.recurrence.fitting import fit_model, null_fit
+from neurorec.recurrence.fitting import Progress, fit_model, null_fit
 from neurorec.recurrence.lags import fit_by_lag
 from neurorec.recurrence.models import COUPLED, FULL, HISTORY, SHUFFLED, UNCOUPLED
 from neurorec.recurrence.problem import PENALTIES, Problem, pose_problem
@@ -31,6 +31,7 @@ def recurrence_benefit(
     condition: Sequence[str] | None = None,
     steps: Sequence[str] = STEPS,
     seed: int = 0,
+    n_jobs: int | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
     """How much of each unit's activity do the other units explain beyond task and behaviour?
@@ -49,6 +50,8 @@ def recurrence_benefit(
         See `pose_problem`.
     steps : sequence of str
         Which of `STEPS` to do; "uncoupled" and "coupled" always are.
+    n_jobs : int, optional
+        Folds fitted at the same time, one core each; all cores by default. Results do not depend on it.
     progress : bool
         Show a progress bar.
 
@@ -93,7 +96,7 @@ def recurrence_benefit(
         fits: dict[str, xr.Dataset] = {}
         for step in steps:
             bar.set_description(step)
-            fits[step] = fit_step(problem, step, fits, progress=bar.update)
+            fits[step] = fit_step(problem, step, fits, n_jobs=n_jobs, progress=bar.update)
     return collect_benefit(problem, recording, fits)
 
 
@@ -107,7 +110,14 @@ def count_fits(problem: Problem, step: str) -> int:
     return problem.n_folds
 
 
-def fit_step(problem: Problem, step: str, fits: dict[str, xr.Dataset], *, progress=lambda: None) -> xr.Dataset:
+def fit_step(
+    problem: Problem,
+    step: str,
+    fits: dict[str, xr.Dataset],
+    *,
+    n_jobs: int | None = None,
+    progress: Progress = lambda: None,
+) -> xr.Dataset:
     """Do one of the steps, given the results of those before it.
 
     Parameters
@@ -118,6 +128,8 @@ def fit_step(problem: Problem, step: str, fits: dict[str, xr.Dataset], *, progre
         One of `STEPS`.
     fits : dict of str to xarray.Dataset
         Results by step; all but "uncoupled" need "uncoupled", and "full" needs "history".
+    n_jobs : int, optional
+        Folds fitted at the same time; all cores by default.
     progress : callable
         Called as each fit ends.
 
@@ -128,19 +140,21 @@ def fit_step(problem: Problem, step: str, fits: dict[str, xr.Dataset], *, progre
     """
     match step:
         case "uncoupled":
-            return fit_model(problem, UNCOUPLED, keep_coefficients=True, progress=progress)
+            return fit_model(problem, UNCOUPLED, keep_coefficients=True, n_jobs=n_jobs, progress=progress)
         case "history":
-            return fit_model(problem, HISTORY, fits["uncoupled"], keep_coefficients=True, progress=progress)
+            return fit_model(
+                problem, HISTORY, fits["uncoupled"], keep_coefficients=True, n_jobs=n_jobs, progress=progress
+            )
         case "coupled":
-            return fit_model(problem, COUPLED, fits["uncoupled"], progress=progress)
+            return fit_model(problem, COUPLED, fits["uncoupled"], n_jobs=n_jobs, progress=progress)
         case "full":
-            return fit_model(problem, FULL, fits["history"], progress=progress)
+            return fit_model(problem, FULL, fits["history"], n_jobs=n_jobs, progress=progress)
         case "shuffled":
-            return fit_model(shuffle_partners(problem), SHUFFLED, fits["uncoupled"], progress=progress)
+            return fit_model(shuffle_partners(problem), SHUFFLED, fits["uncoupled"], n_jobs=n_jobs, progress=progress)
         case "lags":
-            return fit_by_lag(problem, fits["uncoupled"], progress=progress)
+            return fit_by_lag(problem, fits["uncoupled"], n_jobs=n_jobs, progress=progress)
         case _:
-            matched = fit_matched(problem, fits["uncoupled"], n_draws=_MATCHED_DRAWS, progress=progress)
+            matched = fit_matched(problem, fits["uncoupled"], n_draws=_MATCHED_DRAWS, n_jobs=n_jobs, progress=progress)
             return xr.Dataset() if matched is None else matched
 
 

@@ -44,7 +44,12 @@ def shuffle_partners(problem: Problem) -> Problem:
 
 
 def fit_matched(
-    problem: Problem, base: xr.Dataset, *, n_draws: int = 3, progress: Progress = lambda: None
+    problem: Problem,
+    base: xr.Dataset,
+    *,
+    n_draws: int = 3,
+    n_jobs: int | None = None,
+    progress: Progress = lambda: None,
 ) -> xr.Dataset | None:
     """Fit the coupled model with equally many sources for every unit, drawn from the unit's own area.
 
@@ -59,6 +64,8 @@ def fit_matched(
         The uncoupled model with its coefficients.
     n_draws : int
         Random draws of sources; deviances are averaged over them.
+    n_jobs : int, optional
+        Folds fitted at the same time; all cores by default.
     progress : callable
         Called after each area's fold.
 
@@ -78,7 +85,7 @@ def fit_matched(
         rng = problem.rng(f"matched sources in {name}")
         for draw in range(n_draws):
             part, columns = _with_sources(problem, units, n_sources, rng)
-            fit = fit_model(part, COUPLED, base.isel(unit=units), columns=columns, progress=progress)
+            fit = fit_model(part, COUPLED, base.isel(unit=units), columns=columns, n_jobs=n_jobs, progress=progress)
             total[draw, units] = fit["deviance"].values
     result = base[["deviance"]].copy(data={"deviance": total.mean(axis=0)})
     return result.assign_attrs(n_sources=n_sources, n_draws=n_draws)

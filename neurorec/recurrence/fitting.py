@@ -196,7 +196,7 @@ def _fit_fold(
             penalty=choice.penalty,
             sample_weight=None if fold.weight is None else fold.weight[rows],
             offset=shift[rows],
-            init=(fits[0].coef, fits[0].intercept) if fits else choice.init,
+            init=None if split else choice.init,  # an inner solution must not have seen its inner fold
             tol=tol,
             **settings,
         )

@@ -8,7 +8,9 @@ from neurorec.recurrence.models import COUPLED
 from neurorec.recurrence.problem import Problem
 
 
-def fit_by_lag(problem: Problem, base: xr.Dataset, *, progress: Progress = lambda: None) -> xr.Dataset:
+def fit_by_lag(
+    problem: Problem, base: xr.Dataset, *, n_jobs: int | None = None, progress: Progress = lambda: None
+) -> xr.Dataset:
     """Refit the coupled model with the coupling filters of one lag at a time.
 
     Parameters
@@ -17,6 +19,8 @@ def fit_by_lag(problem: Problem, base: xr.Dataset, *, progress: Progress = lambd
         From `pose_problem`.
     base : xarray.Dataset
         The uncoupled model with its coefficients.
+    n_jobs : int, optional
+        Folds fitted at the same time; all cores by default.
     progress : callable
         Called after each fold of each lag.
 
@@ -31,6 +35,6 @@ def fit_by_lag(problem: Problem, base: xr.Dataset, *, progress: Progress = lambd
     fits = []
     for value in lags:
         columns = np.flatnonzero((group == "task") | (coupling & (lag == value)))
-        fits.append(fit_model(problem, COUPLED, base, columns=columns, progress=progress)["deviance"])
+        fits.append(fit_model(problem, COUPLED, base, columns=columns, n_jobs=n_jobs, progress=progress)["deviance"])
     deviance = xr.concat(fits, dim=xr.Variable("lag", lags, {"units": "s"}))
     return xr.Dataset({"deviance": deviance})

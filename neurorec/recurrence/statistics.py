@@ -9,7 +9,6 @@ import statsmodels.api as sm
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from statsmodels.regression.mixed_linear_model import MixedLM
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 
 class AreaEffect(NamedTuple):
@@ -92,15 +91,18 @@ def false_discovery(p_values: ArrayLike) -> NDArray[np.float64]:
 
 
 def compare_areas(value: ArrayLike, area: ArrayLike, session: ArrayLike) -> AreaEffect:
-    """Compare areas by a mixed model: fixed mean of each area, random intercept of each session.
+    """Compare areas, with sessions as the replicates where there are several.
 
-    With one session: least squares with heteroscedasticity-robust (HC3) errors, and the inference is to units of that
-    session only.
+    Units of one session and area share a network, so what they have in common cannot be told from what their area is
+    like. Several sessions: a mixed model with a fixed mean for each area, a random intercept for each session and one
+    for each area within a session; tests count sessions, not units (t and F with as many degrees of freedom as there
+    are area-by-session cells beyond areas and sessions). One session: least squares over units with robust (HC3)
+    errors, which asks whether the recorded populations differ, not whether their areas do.
 
     Parameters
     ----------
     value : array_like (unit,)
-        Missing values are left out.
+        Missing values are left out, and areas with fewer than two units.
     area, session : array_like of str (unit,)
         Where each unit comes from.
 
@@ -118,44 +120,69 @@ def compare_areas(value: ArrayLike, area: ArrayLike, session: ArrayLike) -> Area
     """
     frame = pd.DataFrame({"value": np.asarray(value, dtype=float), "area": area, "session": session}).dropna()
     names, counts = np.unique(frame["area"].to_numpy(str), return_counts=True)
-    frame = frame[frame["area"].isin(names[counts >= 2].tolist())]
-    areas = sorted(frame["area"].unique())
-    nothing = np.full(len(areas), np.nan)
+    areas = names[counts >= 2].tolist()
+    frame = frame[frame["area"].isin(areas)]
     if len(areas) < 2:
-        mean = frame.groupby("area")["value"].mean().reindex(areas).to_numpy()
+        mean = np.array([frame["value"].mean() for _ in areas])
+        nothing = np.full(len(areas), np.nan)
         return AreaEffect(areas, mean, nothing, nothing, np.nan, "one area: nothing to compare")
-    means = (frame["area"].to_numpy()[:, None] == np.array(areas)).astype(float)
-    fit, method = _fit_means(frame["value"].to_numpy(), means, frame["session"].to_numpy())
+    fit = _fit_one_session(frame, areas) if frame["session"].nunique() == 1 else _fit_sessions(frame, areas)
     against = np.eye(len(areas)) - (1 - np.eye(len(areas))) / (len(areas) - 1)
     successive = np.eye(len(areas))[:-1] - np.eye(len(areas))[1:]
-    estimate, covariance = np.asarray(fit.params)[: len(areas)], np.asarray(fit.cov_params())
-    covariance = covariance[: len(areas), : len(areas)]
-    difference = against @ estimate
-    z = difference / np.sqrt(np.einsum("ia,ab,ib->i", against, covariance, against))
-    wald = successive @ estimate
-    statistic = wald @ np.linalg.solve(successive @ covariance @ successive.T, wald)
-    freedom = len(frame) - len(areas)
-    p_overall = float(stats.f.sf(statistic / len(successive), len(successive), freedom))
-    return AreaEffect(areas, estimate, difference, 2 * stats.t.sf(np.abs(z), freedom), p_overall, method)
+    difference, wald = against @ fit.mean, successive @ fit.mean
+    t = difference / np.sqrt(np.einsum("ia,ab,ib->i", against, fit.covariance, against))
+    f = wald @ np.linalg.solve(successive @ fit.covariance @ successive.T, wald) / len(successive)
+    p_overall = float(stats.f.sf(f, len(successive), fit.freedom))
+    return AreaEffect(areas, fit.mean, difference, 2 * stats.t.sf(np.abs(t), fit.freedom), p_overall, fit.method)
 
 
-def _fit_means(value: NDArray, means: NDArray, session: NDArray):
-    """A mean for each area, sessions random where there are several and the model converges."""
-    if len(np.unique(session)) > 1:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", ConvergenceWarning)
-            try:
-                fit = MixedLM(value, means, groups=session).fit(reml=True)
-                if np.isfinite(np.asarray(fit.bse_fe)).all():
-                    return fit, "mixed model: mean of each area, random intercept of each session"
-            except (ConvergenceWarning, np.linalg.LinAlgError):
-                pass
-        clusters = {"groups": np.unique(session, return_inverse=True)[1]}
-        return (
-            sm.OLS(value, means).fit(cov_type="cluster", cov_kwds=clusters),
-            "least squares with errors clustered by session (the mixed model did not converge)",
-        )
-    return sm.OLS(value, means).fit(cov_type="HC3"), "one session: least squares with robust (HC3) errors over units"
+class _Means(NamedTuple):
+    """Estimated means of the areas."""
+
+    mean: NDArray[np.float64]  # (area,)
+    covariance: NDArray[np.float64]  # (area, area)
+    freedom: float
+    method: str
+
+
+def _fit_one_session(frame: pd.DataFrame, areas: list[str]) -> _Means:
+    member = (frame["area"].to_numpy()[:, None] == np.array(areas)).astype(float)
+    fit = sm.OLS(frame["value"].to_numpy(), member).fit(cov_type="HC3")
+    method = "one session: least squares over units, robust (HC3) errors; populations, not areas, are compared"
+    return _Means(np.asarray(fit.params), np.asarray(fit.cov_params()), len(frame) - len(areas), method)
+
+
+def _fit_sessions(frame: pd.DataFrame, areas: list[str]) -> _Means:
+    cells = frame.groupby(["session", "area"], as_index=False)["value"].mean()
+    freedom = len(cells) - len(areas) - (cells["session"].nunique() - 1)
+    if freedom < 1:
+        fit = _fit_one_session(frame, areas)
+        return fit._replace(method="sessions share too few areas to count as replicates; " + fit.method)
+    formula = {"groups": "session", "re_formula": "1", "vc_formula": {"cell": "0 + C(area)"}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a variance at its boundary, 0, is an answer; failure is checked below
+        try:
+            fit = MixedLM.from_formula("value ~ 0 + C(area)", data=frame, **formula).fit(reml=True)
+            mean = np.asarray(fit.fe_params)
+            covariance = np.asarray(fit.cov_params())[: len(areas), : len(areas)]
+            if fit.converged and np.isfinite(covariance).all() and (np.diag(covariance) > 0).all():
+                method = "mixed model: mean of each area; random intercepts of sessions and of areas within sessions"
+                return _Means(mean, covariance, freedom, method)
+        except (np.linalg.LinAlgError, ValueError):
+            pass
+    return _fit_cells(cells, areas, freedom)
+
+
+def _fit_cells(cells: pd.DataFrame, areas: list[str], freedom: int) -> _Means:
+    """Where the mixed model fails: least squares on the means of the cells, with an effect of each session."""
+    member = (cells["area"].to_numpy()[:, None] == np.array(areas)).astype(float)
+    sessions = np.unique(cells["session"].to_numpy(str))
+    effect = (cells["session"].to_numpy()[:, None] == sessions[1:]).astype(float)
+    effect -= (cells["session"].to_numpy()[:, None] == sessions[:1]).astype(float)
+    fit = sm.OLS(cells["value"].to_numpy(), np.column_stack([member, effect])).fit()
+    keep = slice(0, len(areas))
+    method = "least squares on area-by-session means (the mixed model did not converge)"
+    return _Means(np.asarray(fit.params)[keep], np.asarray(fit.cov_params())[keep, keep], freedom, method)
 
 
 def bootstrap_interval(draws: ArrayLike, *, level: float = 0.95) -> tuple[float, float]:
@@ -174,8 +201,8 @@ def bootstrap_interval(draws: ArrayLike, *, level: float = 0.95) -> tuple[float,
 
     Examples
     --------
-    >>> bootstrap_interval(np.arange(101))
-    (2.5, 97.5)
+    >>> bootstrap_interval(np.arange(41))
+    (1.0, 39.0)
     """
     draws = np.asarray(draws, dtype=float)
     draws = draws[np.isfinite(draws)]

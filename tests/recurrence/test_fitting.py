@@ -1,0 +1,102 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import xarray as xr
+from sklearn.linear_model import PoissonRegressor
+
+from neurorec.glm import deviance
+from neurorec.recording import SelectionError, recording_from_arrays
+from neurorec.recurrence import fit_step, pose_problem
+
+
+@pytest.fixture(scope="module")
+def fits(small):
+    out = {}
+    for step in ("uncoupled", "history", "coupled", "full"):
+        out[step] = fit_step(small.problem, step, out)
+    return out
+
+
+def test_held_out_deviance_equals_scikit_learn(small, fits):
+    """One unit, one fold, the penalty as chosen: the same deviance on the held-out trials."""
+    problem, k, unit = small.problem, 1, 4
+    task = np.flatnonzero(problem.design["group"].values == "task")
+    matrix = problem.design["matrix"].values[:, task].astype(float)
+    test = problem.fold[problem.trial] == k
+    mean, spread = matrix[~test].mean(axis=0), matrix[~test].std(axis=0)
+    scaled = (matrix - mean) / np.where(spread > 0, spread, 1)
+    penalty = fits["uncoupled"]["penalty"].values[unit, k]
+    assert np.isfinite(penalty)
+    peer = PoissonRegressor(alpha=penalty, solver="newton-cholesky", tol=1e-10)
+    peer.fit(scaled[~test], problem.response[~test, unit])
+    expected = deviance(problem.response[test][:, [unit]], peer.predict(scaled[test])[:, None]).sum()
+    got = fits["uncoupled"]["deviance"].values[unit, problem.fold == k].sum()
+    np.testing.assert_allclose(got, expected, rtol=2e-5)
+
+
+def test_everything_converged_and_says_so(fits):
+    for fit in fits.values():
+        assert fit["converged"].all()
+        assert (fit["gap"] <= 1e-6).all()
+
+
+@pytest.mark.parametrize("step", ["history", "coupled", "full"])
+def test_with_an_infinite_penalty_a_model_is_its_base(small, fits, step):
+    problem = replace(small.problem, penalties=(np.inf,))
+    got = fit_step(problem, step, fits)
+    base = fits[got.attrs["base"]]
+    np.testing.assert_allclose(got["deviance"], base["deviance"], rtol=1e-3)
+    np.testing.assert_allclose(got["deviance"].sum("trial"), base["deviance"].sum("trial"), rtol=1e-4)
+
+
+def test_nothing_of_a_held_out_trial_reaches_its_training(small, fits):
+    """Poison the responses of one fold: what was trained without it does not change at all."""
+    k = 1
+    response = small.problem.response.copy()
+    response[small.problem.fold[small.problem.trial] == k] = 999
+    poisoned = fit_step(replace(small.problem, response=response), "uncoupled", {})
+    np.testing.assert_array_equal(poisoned["penalty"][:, k], fits["uncoupled"]["penalty"][:, k])
+    np.testing.assert_array_equal(poisoned["coef"][k], fits["uncoupled"]["coef"][k])
+    assert (poisoned["coef"][0] != fits["uncoupled"]["coef"][0]).any()
+
+
+def test_inner_solutions_have_not_seen_the_inner_fold(small, fits):
+    """Split j + 1 of outer fold k is blind to inner fold j, which the next model's penalty is judged on."""
+    problem, k, j = small.problem, 0, 1
+    response = problem.response.copy()
+    hidden = problem.inner_fold[k][problem.trial] == j
+    response[hidden] = response[hidden][::-1]
+    fixed = replace(problem, penalties=(0.1,))
+    before, after = (fit_step(replace(fixed, response=r), "uncoupled", {}) for r in (problem.response, response))
+    np.testing.assert_array_equal(before["coef"][k, j + 1], after["coef"][k, j + 1])
+    assert (before["coef"][k, 0] != after["coef"][k, 0]).any()
+
+
+def test_the_number_of_jobs_changes_nothing(small, fits):
+    again = fit_step(small.problem, "coupled", fits, n_jobs=1)
+    xr.testing.assert_identical(again, fits["coupled"])
+
+
+def test_a_fold_leaves_a_gap_to_its_neighbours():
+    counts = np.random.default_rng(0).poisson(0.5, (400, 3))
+    recording = recording_from_arrays(counts, bin_width=0.1)
+    from neurorec.design import Coupling, Drift, boxcar, design_matrix
+    from neurorec.recording import add_blocks
+    from neurorec.recurrence.fitting import _prepare
+
+    blocks = add_blocks(recording, 4.0)
+    design = design_matrix(blocks, [Drift(1), Coupling(boxcar(1, window=(0.1, 0.5)))])
+    problem = pose_problem(blocks, design, n_folds=5)
+    fold = _prepare(problem, np.arange(2), 0)
+    time = problem.design["time"].values
+    assert np.abs(time[fold.train][:, None] - time[fold.test]).min() > 0.5
+
+
+def test_needs_trials_and_columns(small):
+    bare = recording_from_arrays(np.ones((50, 2)), bin_width=0.1)
+    with pytest.raises(SelectionError, match="blocks"):
+        pose_problem(bare, small.design)
+    without = replace(small.problem, design=small.design.isel(feature=small.design["group"].values != "coupling"))
+    with pytest.raises(SelectionError, match="add a coupling term"):
+        fit_step(without, "coupled", {"uncoupled": xr.Dataset()})
