@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from neurorec.glm.design_operator import MaskedDesign, as_design, check_finite
 from neurorec.recording import InputError
 
-NEGLIGIBLE = 0.2  # eigen-directions whose curvature is below this share of the penalty are left to the penalty
+NEGLIGIBLE = 1.0  # eigen-directions of less curvature than this many penalties are left to the penalty: half the work
 
 
 class Curvature:

@@ -15,8 +15,8 @@ from neurorec.glm.line_search import Slope, centre_intercept, line_search, resid
 from neurorec.glm.problem import Problem
 from neurorec.glm.status import Status
 
-KEPT_PAIRS = 8
-PATIENCE = 15  # iterations without a better gap after which a unit has met the precision of its numbers
+KEPT_PAIRS = 5  # more do not save passes
+PATIENCE = 15  # iterations without a better gap, or much to hope for, until a unit has met its numbers' precision
 CROWD = 0.1  # share of the rows that must have finished before the arrays are made smaller
 
 
@@ -56,6 +56,11 @@ class Standing(NamedTuple):
     B: NDArray  # packed coefficients
     G: NDArray  # data part of the gradient, 0 where masked
     pairs: list[Pair]  # oldest first; those of zeros say nothing
+
+    def keep(self, rows: NDArray) -> "Standing":
+        """The same for some of the rows."""
+        pairs = [pair.keep(rows) for pair in self.pairs]
+        return Standing(self.units[rows], self.penalty[rows], self.B[rows], self.G[rows], pairs)
 
 
 class Proposal(NamedTuple):
@@ -191,10 +196,10 @@ class _Descent:
         rows = rows[np.isfinite(self.penalty[rows])]
         if not rows.size:
             return
-        everyone = rows.size == len(self.units)
-        take = slice(None) if everyone else rows
-        pairs = self.pairs if everyone else [pair.keep(rows) for pair in self.pairs]
-        proposal = self.rule.propose(Standing(self.units[take], self.penalty[take], self.B[take], self.G[take], pairs))
+        standing, take = Standing(self.units, self.penalty, self.B, self.G, self.pairs), slice(None)
+        if rows.size < len(self.units):
+            standing, take = standing.keep(rows), rows
+        proposal = self.rule.propose(standing)
         self.direction[take] = proposal.direction
         self.slope[:, take] = proposal.slope
         self.gap[take] = (proposal.bound + self.slack[take]) / self.problem.null[self.units[take]]
@@ -206,7 +211,9 @@ class _Descent:
         self.best[rows] = np.where(better, gap, self.best[rows])
         self.best_at[rows] = np.where(better, self.n_iter[rows], self.best_at[rows])
         status = np.full(rows.size, -1)
-        status[self.n_iter[rows] - self.best_at[rows] > PATIENCE] = Status.OUT_OF_PRECISION
+        stale = self.n_iter[rows] - self.best_at[rows] > PATIENCE
+        promise = -self.slope[0, rows] / self.problem.null[self.units[rows]]
+        status[stale & ~(promise > np.finfo(self.Y.dtype).eps)] = Status.OUT_OF_PRECISION
         status[self.n_iter[rows] >= max_iter] = Status.OUT_OF_ITERATIONS
         status[gap <= tol] = Status.CONVERGED
         return status

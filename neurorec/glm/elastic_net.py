@@ -45,10 +45,15 @@ class ElasticNetRule:
         B = standing.B
         l1, l2 = standing.penalty * self._l1_ratio, standing.penalty * (1 - self._l1_ratio)
         g = standing.G + l2[:, None].astype(B.dtype) * B
-        target = self._target(standing, g, l1, l2)
-        d = target - B
-        change = l1 * (_size(target) - _size(B))
-        slope = Slope(dot(g, d) + change, l2 * dot(B, d) + change, l2 * dot(d, d), np.ones(len(d)))
+        d = self._target(standing, g, l1, l2) - B
+        change = l1 * (_size(B + d) - _size(B))
+        start = dot(g, d) + change
+        uphill = np.flatnonzero(~(start < 0) & d.any(axis=1))
+        if uphill.size and standing.pairs:  # rounding has made the pairs useless
+            plain = self.propose(standing.keep(uphill)._replace(pairs=[]))
+            d[uphill], start[uphill] = plain.direction, plain.slope.start
+            change[uphill] = plain.slope.linear - l2[uphill] * dot(B[uphill], d[uphill])
+        slope = Slope(start, l2 * dot(B, d) + change, l2 * dot(d, d), np.ones(len(d)))
         return Proposal(d, slope, self._bound(standing, l1, l2))
 
     def _target(self, standing: Standing, g: NDArray, l1: NDArray, l2: NDArray) -> NDArray:

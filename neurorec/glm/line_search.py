@@ -9,6 +9,7 @@ from neurorec.glm.losses import Family
 
 BLOCK_BYTES = 1 << 18  # temporaries of a block of units stay in the second-level cache
 LONGEST = 5.0  # first guess of a step moves no eta further than this, or exp would overflow
+ACCURACY = 0.3  # slope left, as a share of that at step 0; smaller ones cost evaluations and save no passes
 MOST_EVALUATIONS = 30
 
 
@@ -84,8 +85,9 @@ def _search_block(
     residual, mu, scratch = (buffer[: len(E)] for buffer in buffers)
     lowest, highest, middle = (part(D, axis=1).astype(np.float64) for part in (np.min, np.max, np.mean))
     step = np.minimum(1.0, LONGEST / np.maximum(np.maximum(highest - middle, middle - lowest), 1e-30))
+    settled = ~(slope.start < 0)  # not downhill: stay
+    step[settled] = 0
     shift = -step * middle
-    settled = ~(slope.start < 0)
     for evaluation in range(1, MOST_EVALUATIONS + 1):
         np.multiply(D, step[:, None].astype(E.dtype), out=mu)
         mu += shift[:, None].astype(E.dtype)
@@ -115,7 +117,7 @@ def _search_block(
 
 def _is_minimum(down: NDArray, bend: NDArray, slope: Slope, step: NDArray) -> NDArray[np.bool_]:
     """True where the slope is a small part of what it was, and a better intercept alone would gain next to nothing."""
-    along = (np.abs(down[1]) <= 0.05 * -slope.start) | ((step >= slope.longest) & (down[1] < 0))
+    along = (np.abs(down[1]) <= ACCURACY * -slope.start) | ((step >= slope.longest) & (down[1] < 0))
     return along & (down[0] ** 2 <= 1e-3 * bend[0] * -slope.start)
 
 
