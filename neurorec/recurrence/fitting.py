@@ -15,7 +15,7 @@ from neurorec.recurrence.folds import training_bins
 from neurorec.recurrence.models import Model, columns_of
 from neurorec.recurrence.problem import Problem
 
-Progress = Callable[[], None]
+Progress = Callable[[], object]
 
 
 class _Fold(NamedTuple):

@@ -118,15 +118,16 @@ def compare_areas(value: ArrayLike, area: ArrayLike, session: ArrayLike) -> Area
     >>> bool(effect.p_overall < 0.01)
     True
     """
-    frame = pd.DataFrame({"value": np.asarray(value, dtype=float), "area": area, "session": session}).dropna()
-    names, counts = np.unique(frame["area"].to_numpy(str), return_counts=True)
+    value = np.asarray(value, dtype=float)
+    area, session = np.asarray(area, dtype=str), np.asarray(session, dtype=str)
+    names, counts = np.unique(area[np.isfinite(value)], return_counts=True)
     areas = names[counts >= 2].tolist()
-    frame = frame[frame["area"].isin(areas)]
+    kept = np.isfinite(value) & np.isin(area, areas)
+    units = _Units(value[kept], area[kept], session[kept])
     if len(areas) < 2:
-        mean = np.array([frame["value"].mean() for _ in areas])
-        nothing = np.full(len(areas), np.nan)
+        mean, nothing = np.full(len(areas), units.value.mean() if areas else 0.0), np.full(len(areas), np.nan)
         return AreaEffect(areas, mean, nothing, nothing, np.nan, "one area: nothing to compare")
-    fit = _fit_one_session(frame, areas) if frame["session"].nunique() == 1 else _fit_sessions(frame, areas)
+    fit = _fit_one_session(units, areas) if len(set(units.session)) == 1 else _fit_sessions(units, areas)
     against = np.eye(len(areas)) - (1 - np.eye(len(areas))) / (len(areas) - 1)
     successive = np.eye(len(areas))[:-1] - np.eye(len(areas))[1:]
     difference, wald = against @ fit.mean, successive @ fit.mean
@@ -136,53 +137,69 @@ def compare_areas(value: ArrayLike, area: ArrayLike, session: ArrayLike) -> Area
     return AreaEffect(areas, fit.mean, difference, 2 * stats.t.sf(np.abs(t), fit.freedom), p_overall, fit.method)
 
 
+class _Units(NamedTuple):
+    """What is compared, unit by unit or cell by cell."""
+
+    value: NDArray[np.float64]
+    area: NDArray[np.str_]
+    session: NDArray[np.str_]
+
+
 class _Means(NamedTuple):
     """Estimated means of the areas."""
 
     mean: NDArray[np.float64]  # (area,)
     covariance: NDArray[np.float64]  # (area, area)
-    freedom: float
+    freedom: int
     method: str
 
 
-def _fit_one_session(frame: pd.DataFrame, areas: list[str]) -> _Means:
-    member = (frame["area"].to_numpy()[:, None] == np.array(areas)).astype(float)
-    fit = sm.OLS(frame["value"].to_numpy(), member).fit(cov_type="HC3")
+def _fit_one_session(units: _Units, areas: list[str]) -> _Means:
+    fit = sm.OLS(units.value, _member(units.area, areas)).fit(cov_type="HC3")
     method = "one session: least squares over units, robust (HC3) errors; populations, not areas, are compared"
-    return _Means(np.asarray(fit.params), np.asarray(fit.cov_params()), len(frame) - len(areas), method)
+    return _Means(np.asarray(fit.params), np.asarray(fit.cov_params()), units.value.size - len(areas), method)
 
 
-def _fit_sessions(frame: pd.DataFrame, areas: list[str]) -> _Means:
-    cells = frame.groupby(["session", "area"], as_index=False)["value"].mean()
-    freedom = len(cells) - len(areas) - (cells["session"].nunique() - 1)
+def _fit_sessions(units: _Units, areas: list[str]) -> _Means:
+    cells = _cells(units)
+    freedom = cells.value.size - len(areas) - (len(set(cells.session)) - 1)
     if freedom < 1:
-        fit = _fit_one_session(frame, areas)
+        fit = _fit_one_session(units, areas)
         return fit._replace(method="sessions share too few areas to count as replicates; " + fit.method)
     formula = {"groups": "session", "re_formula": "1", "vc_formula": {"cell": "0 + C(area)"}}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a variance at its boundary, 0, is an answer; failure is checked below
         try:
+            frame = pd.DataFrame(units._asdict())
             fit = MixedLM.from_formula("value ~ 0 + C(area)", data=frame, **formula).fit(reml=True)
-            mean = np.asarray(fit.fe_params)
             covariance = np.asarray(fit.cov_params())[: len(areas), : len(areas)]
             if fit.converged and np.isfinite(covariance).all() and (np.diag(covariance) > 0).all():
                 method = "mixed model: mean of each area; random intercepts of sessions and of areas within sessions"
-                return _Means(mean, covariance, freedom, method)
+                return _Means(np.asarray(fit.fe_params), covariance, freedom, method)
         except (np.linalg.LinAlgError, ValueError):
             pass
     return _fit_cells(cells, areas, freedom)
 
 
-def _fit_cells(cells: pd.DataFrame, areas: list[str], freedom: int) -> _Means:
+def _fit_cells(cells: _Units, areas: list[str], freedom: int) -> _Means:
     """Where the mixed model fails: least squares on the means of the cells, with an effect of each session."""
-    member = (cells["area"].to_numpy()[:, None] == np.array(areas)).astype(float)
-    sessions = np.unique(cells["session"].to_numpy(str))
-    effect = (cells["session"].to_numpy()[:, None] == sessions[1:]).astype(float)
-    effect -= (cells["session"].to_numpy()[:, None] == sessions[:1]).astype(float)
-    fit = sm.OLS(cells["value"].to_numpy(), np.column_stack([member, effect])).fit()
+    sessions = np.unique(cells.session).tolist()
+    effect = _member(cells.session, sessions[1:]) - _member(cells.session, sessions[:1])
+    fit = sm.OLS(cells.value, np.column_stack([_member(cells.area, areas), effect])).fit()
     keep = slice(0, len(areas))
     method = "least squares on area-by-session means (the mixed model did not converge)"
     return _Means(np.asarray(fit.params)[keep], np.asarray(fit.cov_params())[keep, keep], freedom, method)
+
+
+def _cells(units: _Units) -> _Units:
+    """The mean of each area in each session."""
+    pairs, cell = np.unique(np.column_stack([units.session, units.area]), axis=0, return_inverse=True)
+    cell = cell.ravel()
+    return _Units(np.bincount(cell, units.value) / np.bincount(cell), pairs[:, 1], pairs[:, 0])
+
+
+def _member(label: NDArray[np.str_], names: list[str]) -> NDArray[np.float64]:
+    return (label[:, None] == np.array(names, dtype=str)).astype(float)
 
 
 def bootstrap_interval(draws: ArrayLike, *, level: float = 0.95) -> tuple[float, float]:
@@ -201,8 +218,8 @@ def bootstrap_interval(draws: ArrayLike, *, level: float = 0.95) -> tuple[float,
 
     Examples
     --------
-    >>> bootstrap_interval(np.arange(41))
-    (1.0, 39.0)
+    >>> bootstrap_interval(np.arange(101), level=0.5)
+    (25.0, 75.0)
     """
     draws = np.asarray(draws, dtype=float)
     draws = draws[np.isfinite(draws)]
