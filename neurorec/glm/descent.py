@@ -15,7 +15,7 @@ from neurorec.glm.line_search import Slope, centre_intercept, line_search, resid
 from neurorec.glm.problem import Problem
 from neurorec.glm.status import Status
 
-KEPT_PAIRS = 5  # more do not save passes
+KEPT_PAIRS = 8  # fewer cost passes along paths, more save none
 PATIENCE = 15  # iterations without a better gap, or much to hope for, until a unit has met its numbers' precision
 CROWD = 0.1  # share of the rows that must have finished before the arrays are made smaller
 
