@@ -63,7 +63,7 @@ def raster(
     extent = values.shape[0] * width
     if part["activity"].attrs["kind"] in ("counts", "binary"):
         bins, rows = np.nonzero(values > 0)
-        tint = np.array([palette[a] for a in areas])[rows]
+        tint = np.array([readable(palette[a]) for a in areas])[rows]
         height = max(0.4, 0.8 * 280 / max(areas.size, 1))
         ax.scatter(bins * width + width / 2, rows, s=height**2, c=tint, marker="|", linewidth=0.5, rasterized=True)
     else:
