@@ -144,12 +144,27 @@ def _prepare(problem: Problem, columns: NDArray, k: int) -> _Fold:
     matrix = problem.design["matrix"].values[np.ix_(train, columns)]
     mean = matrix.mean(axis=0, dtype=np.float64)
     matrix -= mean.astype(np.float32)
-    scale = np.sqrt(np.einsum("tj,tj->j", matrix, matrix, dtype=np.float64) / max(len(train), 1))
-    scale[scale <= 1e-6 * np.abs(mean)] = 0.0
-    matrix *= np.where(scale > 0, 1 / np.where(scale > 0, scale, 1), 0).astype(np.float32)
+    spread = np.sqrt(np.einsum("tj,tj->j", matrix, matrix, dtype=np.float64) / max(len(train), 1))
+    scale = _column_scale(spread, mean, problem.design["term"].values[columns])
+    matrix /= scale.astype(np.float32)
     weight = None if problem.weight is None else problem.weight[train].astype(np.float32)
     inner = problem.inner_fold[k][problem.trial[train]]
-    return _Fold(train, test, matrix, mean, np.where(scale > 0, scale, np.inf), problem.response[train], weight, inner)
+    return _Fold(train, test, matrix, mean, scale, problem.response[train], weight, inner)
+
+
+def _column_scale(spread: NDArray[np.float64], mean: NDArray[np.float64], term: NDArray) -> NDArray[np.float64]:
+    """What each column is divided by: its spread, but never less than is typical (root mean square) of its term.
+
+    A partner that spiked once in training has next to no spread. Measured in it, a burst on a held-out trial would be
+    hundreds of units long, and its prediction astronomical.
+    """
+    scale = np.ones_like(spread)
+    constant = spread <= 1e-6 * np.abs(mean)
+    for name in np.unique(term):
+        own = (term == name) & ~constant
+        scale[own] = np.maximum(spread[own], np.sqrt((spread[own] ** 2).mean()) if own.any() else 1.0)
+    scale[constant] = np.inf
+    return scale
 
 
 def _fit_fold(

@@ -100,3 +100,28 @@ def test_needs_trials_and_columns(small):
     without = replace(small.problem, design=small.design.isel(feature=small.design["group"].values != "coupling"))
     with pytest.raises(SelectionError, match="add a coupling term"):
         fit_step(without, "coupled", {"uncoupled": xr.Dataset()})
+
+
+def test_a_partner_that_was_silent_in_training_cannot_run_away(small):
+    """One spike in training, a burst on a held-out trial: predictions stay sane (they once reached exp(50))."""
+    from neurorec.design import default_terms, design_matrix
+
+    recording = small.recording.copy(deep=True)
+    activity, trial = recording["activity"].values, recording["trial_id"].values
+    activity[:, 19] = 0
+    activity[np.flatnonzero(trial == 0)[10], 19] = 1
+    activity[trial == 5, 19] = 4
+    problem = pose_problem(recording, design_matrix(recording, default_terms(recording).terms), n_folds=3)
+    fits = {"uncoupled": fit_step(problem, "uncoupled", {})}
+    fits["coupled"] = fit_step(problem, "coupled", fits)
+    before, after = (fits[name]["deviance"].sel(trial=5).values[:19] for name in ("uncoupled", "coupled"))
+    assert (after < 2 * before).all()
+
+
+def test_columns_are_measured_in_their_spread_but_not_in_less_than_is_typical():
+    from neurorec.recurrence.fitting import _column_scale
+
+    spread = np.array([1.0, 0.01, 2.0, 0.0, 5.0])
+    scale = _column_scale(spread, np.zeros(5), np.array(["a", "a", "a", "a", "b"]))
+    typical = np.sqrt((1 + 0.01**2 + 4) / 3)
+    np.testing.assert_allclose(scale, [typical, typical, 2.0, np.inf, 5.0])
