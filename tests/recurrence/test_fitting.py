@@ -25,7 +25,9 @@ def test_held_out_deviance_equals_scikit_learn(small, fits):
     matrix = problem.design["matrix"].values[:, task].astype(float)
     test = problem.fold[problem.trial] == k
     mean, spread = matrix[~test].mean(axis=0), matrix[~test].std(axis=0)
-    scaled = (matrix - mean) / np.where(spread > 0, spread, 1)
+    term = problem.design["term"].values[task]
+    typical = np.array([np.sqrt((spread[(term == t) & (spread > 0)] ** 2).mean()) for t in term])
+    scaled = (matrix - mean) / np.maximum(spread, typical)
     penalty = fits["uncoupled"]["penalty"].values[unit, k]
     assert np.isfinite(penalty)
     peer = PoissonRegressor(alpha=penalty, solver="newton-cholesky", tol=1e-10)
