@@ -192,6 +192,7 @@ def _study(config: Any, arguments: argparse.Namespace, out: Path, *, source: Pat
             out,
             source=source,
             command=arguments.command,
+            n_jobs=arguments.threads,
             say=lambda line: tqdm.write(f"neurorec: {line}", file=sys.stderr),
             progress=True,
         )

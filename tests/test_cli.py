@@ -12,7 +12,7 @@ from neurorec import cli, study
 from neurorec.datasets import SimulatedArea, simulate_recording
 from neurorec.io import write_nwb
 
-QUICK = ["--folds", "2", "--inner-folds", "2", "--penalties", "inf", "0.01"]
+QUICK = ["--folds", "2", "--inner-folds", "2", "--penalties", "0.1", "0.001"]
 
 
 @pytest.fixture(scope="module")

@@ -139,6 +139,7 @@ def _canvas(width: float, height: float):
 
 def _save(figure: Figure, folder: Path, number: int, name: str, caption: str) -> SavedFigure:
     name = f"figure{number}_{name}"
-    figure.savefig(folder / f"{name}.png", dpi=_DPI, metadata={"Software": None})
-    figure.savefig(folder / f"{name}.svg", dpi=_DPI, metadata={"Date": None})
+    look = {"dpi": _DPI, "bbox_inches": "tight", "pad_inches": 0.05}  # whole, however long the names of areas are
+    figure.savefig(folder / f"{name}.png", metadata={"Software": None}, **look)
+    figure.savefig(folder / f"{name}.svg", metadata={"Date": None}, **look)
     return SavedFigure(number, name, caption, folder / f"{name}.png")

@@ -50,6 +50,7 @@ def run_study(
     *,
     source: Path | None = None,
     command: str = "",
+    n_jobs: int | None = None,
     say: Callable[[str], None] = lambda line: None,
     progress: bool = False,
 ) -> StudyOutcome:
@@ -69,6 +70,8 @@ def run_study(
         The study file that the study was read from.
     command : str
         As it was typed, for the report.
+    n_jobs : int, optional
+        Folds fitted at the same time; all cores by default.
     say : callable
         Told each warning and failure as it comes, in one line.
     progress : bool
@@ -100,7 +103,7 @@ def run_study(
         manifest.config, manifest.sessions, manifest.settings_sha256 = config, sessions, text_hash(text)
         manifest.write(out)
         write_text(out / "study.toml", text)
-        sessions = _fit_all(sessions, config, manifest, errors, bar, say, out)
+        sessions = _fit_all(sessions, config, manifest, errors, bar, say, out, n_jobs)
         result, table = _pool(sessions, config, manifest, out, bar)
         bar.set_description("figures and report")
         _report(out, result, table, sessions, manifest, text)
@@ -145,6 +148,7 @@ def _fit_all(
     bar: tqdm,
     say: Callable[[str], None],
     out: Path,
+    n_jobs: int | None,
 ) -> list[Session]:
     """Fit every session; return those that could be fitted."""
     fitted = []
@@ -160,7 +164,9 @@ def _fit_all(
 
         bar.set_description(f"{session.name}: design")
         try:
-            records = fit_session(session, config, terms_of(config, session.name), expect=expect, progress=advance)
+            records = fit_session(
+                session, config, terms_of(config, session.name), n_jobs=n_jobs, expect=expect, progress=advance
+            )
             manifest.records[session.name] += records
             fitted.append(session)
         except Exception as error:

@@ -121,6 +121,7 @@ def fit_session(
     config: StudyConfig,
     terms: list[dict],
     *,
+    n_jobs: int | None = None,
     expect: Callable[[int], None] = lambda n: None,
     progress: Callable[[str, int], None] = lambda step, n_fits: None,
 ) -> list[StageRecord]:
@@ -134,6 +135,8 @@ def fit_session(
         Of the study.
     terms : list of dict
         The session's design.
+    n_jobs : int, optional
+        Folds fitted at the same time; all cores by default.
     expect : callable
         Told once how many fits are to come.
     progress : callable
@@ -159,7 +162,7 @@ def fit_session(
 
         def make(path: Path, step: str = step) -> None:
             progress(step, 0)
-            save_dataset(fit_step(problem, step, fits, progress=lambda: progress(step, 1)), path)
+            save_dataset(fit_step(problem, step, fits, n_jobs=n_jobs, progress=lambda: progress(step, 1)), path)
 
         records.append(finish_stage(stages[step], make))
         fits[step] = load_dataset(stages[step].target)

@@ -12,7 +12,7 @@ from neurorec.io import write_nwb
 from neurorec.recurrence import by_area
 from neurorec.study import DataSettings, FitSettings, StudyConfig, running
 
-QUICK = FitSettings(folds=2, inner_folds=2, penalties=(float("inf"), 0.01))
+QUICK = FitSettings(folds=2, inner_folds=2, penalties=(0.1, 0.001))
 
 
 @pytest.fixture

@@ -117,10 +117,10 @@ def test_only_what_follows_from_a_change_is_done_again(copy, quick_config):
 def test_a_crash_within_a_step_costs_that_step_only(tmp_path, quick_config, finished, monkeypatch):
     real = session.fit_step
 
-    def crash(problem, name, fits, *, progress):
+    def crash(problem, name, fits, **options):
         if name == "shuffled":
             raise KeyboardInterrupt
-        return real(problem, name, fits, progress=progress)
+        return real(problem, name, fits, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(session, "fit_step", crash)
