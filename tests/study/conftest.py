@@ -12,6 +12,11 @@ from neurorec.io import write_nwb
 from neurorec.recurrence import by_area
 from neurorec.study import DataSettings, FitSettings, StudyConfig, running
 
+TERMS = (
+    {"kind": "Event", "name": "start", "basis": {"shape": "raised_cosine", "n": 2, "window": [0.0, 0.5]}},
+    {"kind": "History", "basis": {"shape": "boxcar", "n": 1, "window": [0.03, 0.06]}},
+    {"kind": "Coupling", "basis": {"shape": "boxcar", "n": 1, "window": [0.03, 0.06]}},
+)
 QUICK = FitSettings(folds=2, inner_folds=2, penalties=(0.1, 0.001))
 
 
@@ -43,4 +48,4 @@ def session_files(tmp_path_factory) -> list[Path]:
 @pytest.fixture(scope="session")
 def quick_config(session_files) -> StudyConfig:
     """A study of the first session."""
-    return StudyConfig(DataSettings(files=(str(session_files[0]),), bin_width=0.03), QUICK)
+    return StudyConfig(DataSettings(files=(str(session_files[0]),), bin_width=0.03), QUICK, terms=TERMS)

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-import tomllib
 from dataclasses import replace
 
 import numpy as np
@@ -83,12 +82,6 @@ def test_the_numbers_are_those_of_the_function(finished):
     assert written["unit"].values[0] == "first/0"
 
 
-def test_a_derived_design_is_written_with_what_it_leaves_out(finished):
-    tables = tomllib.loads((finished[0] / "study.toml").read_text())
-    assert {term["kind"] for term in tables["terms"]} >= {"Event", "History", "Coupling"}
-    assert all(isinstance(reason, str) for reason in tables.get("left_out", {}).values())
-
-
 @pytest.mark.usefixtures("light")
 def test_the_same_again_does_nothing_again(copy, quick_config):
     before = (copy / "results.nc").read_bytes()
@@ -157,16 +150,6 @@ def test_an_edited_study_file_is_not_overwritten(copy, quick_config):
     assert path.read_text().endswith("# my note\n")
     run_study(read_config(path), copy, source=path)
     assert path.read_text().endswith("# my note\n")
-
-
-@pytest.mark.usefixtures("light")
-def test_a_study_file_without_a_design_keeps_its_text_and_gains_one(tmp_path, quick_config):
-    path = tmp_path / "study.toml"
-    text = "# by hand\n" + config_to_toml(quick_config)
-    path.write_text(text)
-    run_study(read_config(path), tmp_path, source=path)
-    assert path.read_text().startswith(text.rstrip())
-    assert read_config(path).terms
 
 
 @pytest.mark.usefixtures("light")
