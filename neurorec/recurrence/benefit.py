@@ -222,15 +222,21 @@ def collect_benefit(problem: Problem, recording: xr.Dataset, fits: dict[str, xr.
 def _described(problem: Problem, null: xr.Dataset) -> dict[str, NDArray]:
     """What each unit's result rests on."""
     events = null["events"].values.sum(axis=1)
-    bins = np.full(events.size, len(problem.response)) if problem.weight is None else problem.weight.sum(axis=0)
     width = float(problem.design.attrs["bin_width"])
     source = problem.design["source"].values[problem.design["group"].values == "coupling"]
     sources = np.unique(source[source >= 0])
     return {
-        "rate": events / np.maximum(bins * width, width),
+        "rate": _mean_activity(problem) / width,
         "n_events": events,
         "n_sources": sources.size - np.isin(np.arange(events.size), sources).astype(np.int64),
     }
+
+
+def _mean_activity(problem: Problem) -> NDArray[np.float64]:
+    """Mean over the observed bins ``(unit,)``."""
+    if problem.weight is None:
+        return problem.response.mean(axis=0, dtype=np.float64)
+    return problem.response.sum(axis=0, dtype=np.float64) / np.maximum(problem.weight.sum(axis=0), 1)
 
 
 def _placed(result: xr.Dataset, problem: Problem, recording: xr.Dataset, fits: dict[str, xr.Dataset]) -> xr.Dataset:

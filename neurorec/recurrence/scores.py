@@ -22,17 +22,18 @@ def score_folds(null: xr.Dataset, fits: dict[str, xr.Dataset], fold: NDArray[np.
     Returns
     -------
     xarray.Dataset
-        ``fde (unit, fold, model)``, missing where a unit has no event in the fold or in none of the others;
+        ``fde (unit, fold, model)``, missing where a unit's activity does not vary in the fold (no spike), or in none of
+        the others;
         ``unit_fde (unit, model)`` pooled over the folds that are not missing;
         ``bits_per_spike (unit, fold, model)``, the gain in log2 likelihood over the null per event;
         ``scored (unit, trial)``, the trials that count.
     """
     names = list(fits)
     member = fold[:, None] == np.arange(fold.max() + 1)
-    events = null["events"].values
-    in_fold = events @ member
-    possible = (in_fold > 0) & (events.sum(axis=1, keepdims=True) - in_fold > 0)
-    scored = (possible[:, fold]) & np.isfinite(null["deviance"].values)
+    in_fold = null["events"].values @ member
+    varies = (in_fold > 0) & (np.nan_to_num(null["deviance"].values) @ member > 0)
+    possible = varies & (varies.sum(axis=1, keepdims=True) - varies > 0)
+    scored = possible[:, fold] & np.isfinite(null["deviance"].values)
     model = np.stack([fits[name]["deviance"].values for name in names], axis=-1)
     by_fold = np.einsum("utm,tf->ufm", np.where(scored[:, :, None], model, 0), member)
     null_fold = np.where(scored, null["deviance"].values, 0) @ member

@@ -131,7 +131,11 @@ def compare_areas(value: ArrayLike, area: ArrayLike, session: ArrayLike) -> Area
     against = np.eye(len(areas)) - (1 - np.eye(len(areas))) / (len(areas) - 1)
     successive = np.eye(len(areas))[:-1] - np.eye(len(areas))[1:]
     difference, wald = against @ fit.mean, successive @ fit.mean
-    t = difference / np.sqrt(np.einsum("ia,ab,ib->i", against, fit.covariance, against))
+    variance = np.einsum("ia,ab,ib->i", against, fit.covariance, against)
+    if np.linalg.matrix_rank(fit.covariance) < len(areas):  # an area whose units are all the same, as all zero
+        p_value = np.full(len(areas), np.nan)
+        return AreaEffect(areas, fit.mean, difference, p_value, np.nan, "not tested: an area does not vary")
+    t = difference / np.sqrt(variance)
     f = wald @ np.linalg.solve(successive @ fit.covariance @ successive.T, wald) / len(successive)
     p_overall = float(stats.f.sf(f, len(successive), fit.freedom))
     return AreaEffect(areas, fit.mean, difference, 2 * stats.t.sf(np.abs(t), fit.freedom), p_overall, fit.method)

@@ -150,7 +150,7 @@ def test_unobserved_bins_take_no_part(small):
 def test_other_kinds_of_activity(small, kind, family):
     recording = small.recording.copy(deep=True)
     activity = recording["activity"]
-    values = np.minimum(activity, 1) if kind == "binary" else np.sqrt(activity) * 1000.0 + 5
+    values = np.minimum(activity, 1) if kind == "binary" else np.sqrt(activity) * 1000.0 - 400
     recording["activity"] = (activity.dims, values.values, activity.attrs | {"kind": kind})
     design = design_matrix(recording, default_terms(recording).terms)
     result = recurrence_benefit(recording, design, n_folds=3, n_inner_folds=2, steps=["coupled"], progress=False)

@@ -102,3 +102,10 @@ def test_one_area_is_compared_with_none():
     assert effect.areas == ["A"]
     assert np.isnan(effect.p_value).all()
     assert np.isnan(effect.p_overall)
+
+
+def test_an_area_that_does_not_vary_is_not_tested():
+    effect = compare_areas([0.0] * 5 + [1.0, 2.0, 3.0], ["A"] * 5 + ["B"] * 3, ["s"] * 8)
+    assert np.isnan(effect.p_overall)
+    assert "does not vary" in effect.method
+    np.testing.assert_allclose(effect.mean, [0, 2], atol=1e-12)
