@@ -50,8 +50,8 @@ class SimulatedArea:
 
 # Strong and long coupling in one area, weak and short in the other: the order that the demo has to find again.
 DEMO_AREAS = (
-    SimulatedArea("PPC (simulated)", 22, coupling=0.4, memory=0.08),
-    SimulatedArea("AC (simulated)", 22, coupling=0.2, memory=0.02),
+    SimulatedArea("PPC (simulated)", 20, coupling=0.28, memory=0.08),
+    SimulatedArea("AC (simulated)", 20, coupling=0.2, memory=0.03),
 )
 
 
