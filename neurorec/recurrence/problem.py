@@ -117,9 +117,16 @@ def pose_problem(
     Raises
     ------
     SelectionError
-        Without trials, or with too few of them.
+        Without trials, with too few of them, or with one unit only.
     """
     check_recording(recording)
+    if recording.sizes["unit"] < 2:
+        raise SelectionError(
+            "units",
+            expected="two or more, for one to be coupled to another",
+            found=str(recording.sizes["unit"]),
+            remedy="choose more units or another file",
+        )
     if "trial" not in recording.dims:
         raise SelectionError(
             "trials",

@@ -99,6 +99,8 @@ def test_needs_trials_and_columns(small):
     bare = recording_from_arrays(np.ones((50, 2)), bin_width=0.1)
     with pytest.raises(SelectionError, match="blocks"):
         pose_problem(bare, small.design)
+    with pytest.raises(SelectionError, match="two or more"):
+        pose_problem(small.recording.isel(unit=[0]), small.design)
     without = replace(small.problem, design=small.design.isel(feature=small.design["group"].values != "coupling"))
     with pytest.raises(SelectionError, match="add a coupling term"):
         fit_step(without, "coupled", {"uncoupled": xr.Dataset()})
