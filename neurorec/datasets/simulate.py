@@ -180,8 +180,8 @@ def _couple(areas: Sequence[SimulatedArea], bin_width: float, rng: np.random.Gen
     """Sparse coupling within areas ``(unit, source unit)``, and the kernel's decay per bin ``(unit,)``.
 
     The variance of a source's filtered past is about ``rate bin decay^2 / (1 - decay^2)``; weights are scaled so that
-    the summed input has the standard deviation that the area asks for. Signs are balanced; strong and long coupling may run
-    away all the same, which the share of clipped bins tells.
+    the summed input has the standard deviation that the area asks for. Signs are balanced; strong and long coupling may
+    run away all the same, which the share of clipped bins tells.
     """
     n_units = sum(area.n_units for area in areas)
     coupling, decay, first = np.zeros((n_units, n_units)), np.zeros(n_units), 0
