@@ -13,7 +13,6 @@ from neurorec.glm.population import check_penalties, constant_intercept, solve
 from neurorec.glm.problem import Problem, build_problem, check_shapes
 from neurorec.recording import InputError
 
-PATIENCE = 2  # successive penalties at which the held-out deviance may worsen before a unit leaves the path
 RULES = ("best", "one_standard_error")
 ROWS = 64  # units whose held-out deviance is computed at a time, in float64
 
@@ -47,8 +46,9 @@ def choose_penalty(
     """Choose each unit's penalty by the deviance of held-out folds.
 
     Every fold in turn is held out, and the units are fitted to the others from the strongest penalty to the weakest,
-    each from the fit before. A unit leaves a fold's path once its held-out deviance there has worsened at two
-    successive penalties; penalties that it did not reach in every fold cannot be chosen.
+    each from the fit before. A unit leaves a fold's path once its held-out deviance there has worsened:
+    the weaker penalties beyond are the costly ones. Penalties that it did not reach in every fold cannot be chosen,
+    which errs on the strong side.
 
     Parameters
     ----------
@@ -179,15 +179,12 @@ class _HeldOut:
         self.deviance[:, still] = self._score(self.packed[0, still], self.intercept[0, still], still)
 
     def reached(self, found: Reached) -> NDArray[np.bool_]:
-        """Score units that have finished a penalty; False for those that have worsened ``PATIENCE`` times in a row."""
+        """Score units that have finished a penalty; False for those that have become worse."""
         at = found.stage, found.units
         self.packed[at], self.intercept[at] = found.packed, found.intercept
         self.deviance[at] = self._score(found.packed, found.intercept, found.units)
-        worse: NDArray = np.ones(found.units.size, dtype=bool)
-        for back in range(PATIENCE):
-            later, earlier = np.maximum(found.stage - back, 0), np.maximum(found.stage - back - 1, 0)
-            worse &= self.deviance[later, found.units] > self.deviance[earlier, found.units]
-        return ~worse
+        before = self.deviance[np.maximum(found.stage - 1, 0), found.units]
+        return ~(self.deviance[at] > before)
 
     def _score(self, packed: NDArray, intercept: NDArray, units: NDArray) -> NDArray[np.float64]:
         """Weighted mean held-out deviance of some units; NaN without a held-out bin."""
