@@ -45,7 +45,8 @@ def fit_model(
     """Fit a model to every unit on each training set, and score it on the held-out trials.
 
     For each unit and outer fold: ``min_b mean_t nll(y_t, base_t + a + x_t . b) + penalty P(b)``, with ``base_t`` the
-    linear predictor of the base model fitted on the same rows, and the penalty chosen on inner folds within them.
+    linear predictor of the base model fitted on the same rows, and the penalty chosen on inner folds within them. No
+    model may predict a larger mean on a held-out bin than the largest it predicts on its training bins.
 
     Parameters
     ----------
@@ -81,9 +82,7 @@ def fit_model(
     def fit(k: int) -> tuple[NDArray, dict[str, NDArray], list[tuple[NDArray, NDArray]]]:
         fold = _prepare(problem, columns, k)
         solution, coefficients = _fit_fold(problem, columns, fold, base, k, curvature, keep_coefficients, tol)
-        known = None if base is None else _base_predictor(problem, base, k, 0, fold.test)
-        matrix = problem.design["matrix"].values[np.ix_(fold.test, columns)]
-        mean = predict_mean(matrix, *coefficients[0], family=problem.family, offset=known)
+        mean = _held_out_mean(problem, columns, coefficients[0], base, k, fold)
         trials = np.flatnonzero(problem.fold == k)
         return _deviance_by_trial(problem, mean, fold.test, trials), solution, coefficients
 
@@ -230,6 +229,30 @@ def _response_scale(problem: Problem, fold: _Fold) -> NDArray[np.float32]:
         return np.ones(fold.response.shape[1], dtype=np.float32)
     spread = fold.response.std(axis=0)
     return np.where(spread > 0, spread, 1).astype(np.float32)
+
+
+def _held_out_mean(
+    problem: Problem,
+    columns: NDArray,
+    solution: tuple[NDArray, NDArray],
+    base: xr.Dataset | None,
+    k: int,
+    fold: _Fold,
+) -> NDArray[np.float32]:
+    """Predicted mean ``(row, unit)`` on the held-out rows, no larger than the largest on the training rows.
+
+    An exponential has no ceiling, a neuron has: a partner's burst beyond anything in training would otherwise decide
+    the unit's whole score by itself.
+    """
+
+    def mean(rows: NDArray) -> NDArray[np.float32]:
+        known = None if base is None else _base_predictor(problem, base, k, 0, rows)
+        matrix = problem.design["matrix"].values[np.ix_(rows, columns)]
+        return predict_mean(matrix, *solution, family=problem.family, offset=known)
+
+    if problem.family == "gaussian":
+        return mean(fold.test)
+    return np.minimum(mean(fold.test), mean(fold.train).max(axis=0))
 
 
 def _base_predictor(problem: Problem, base: xr.Dataset, k: int, split: int, rows: NDArray) -> NDArray[np.float32]:
