@@ -2,6 +2,7 @@
 
 from neurorec.recurrence.benefit import STEPS, collect_benefit, count_fits, fit_step, recurrence_benefit
 from neurorec.recurrence.by_area import FEWEST_EVENTS, by_area, pool_sessions
+from neurorec.recurrence.controls import matched_sources
 from neurorec.recurrence.folds import deal_trials, training_bins
 from neurorec.recurrence.models import NESTED, Model
 from neurorec.recurrence.problem import PENALTIES, Problem, pose_problem
@@ -22,6 +23,7 @@ __all__ = [
     "deal_trials",
     "false_discovery",
     "fit_step",
+    "matched_sources",
     "pool_sessions",
     "pose_problem",
     "recurrence_benefit",

@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from neurorec.recurrence.controls import fit_matched, matched_areas, shuffle_partners
+from neurorec.recurrence.controls import fit_matched, matched_areas, matched_sources, shuffle_partners
 from neurorec.recurrence.fitting import Progress, fit_model, null_fit
 from neurorec.recurrence.lags import fit_by_lag
 from neurorec.recurrence.models import COUPLED, FULL, HISTORY, SHUFFLED, UNCOUPLED
@@ -29,6 +29,7 @@ def recurrence_benefit(
     penalties: Sequence[float] = PENALTIES,
     l1_ratio: float = 0.0,
     condition: Sequence[str] | None = None,
+    n_matched: int | None = None,
     steps: Sequence[str] = STEPS,
     seed: int = 0,
     n_jobs: int | None = None,
@@ -46,7 +47,7 @@ def recurrence_benefit(
         A recording with trials, or blocks (`neurorec.add_blocks`).
     design : xarray.Dataset
         From `neurorec.design_matrix`, with task and coupling columns, and history ones for the history models.
-    n_folds, n_inner_folds, family, penalties, l1_ratio, condition, seed
+    n_folds, n_inner_folds, family, penalties, l1_ratio, condition, n_matched, seed
         See `pose_problem`.
     steps : sequence of str
         Which of `STEPS` to do; "uncoupled" and "coupled" always are.
@@ -89,6 +90,7 @@ def recurrence_benefit(
         penalties=tuple(penalties),
         l1_ratio=l1_ratio,
         condition=None if condition is None else tuple(condition),
+        n_matched=n_matched,
         seed=seed,
     )
     steps = [step for step in STEPS if step in steps or step in ("uncoupled", "coupled")]
@@ -104,7 +106,9 @@ def count_fits(problem: Problem, step: str) -> int:
     """How often a step of `STEPS` reports progress."""
     design = problem.design
     if step == "matched":
-        return problem.n_folds * _MATCHED_DRAWS * len(matched_areas(design["area"].values))
+        area = design["area"].values
+        n_sources = matched_sources([area]) if problem.n_matched is None else problem.n_matched
+        return problem.n_folds * _MATCHED_DRAWS * len(matched_areas(area, n_sources))
     if step == "lags":
         return problem.n_folds * np.unique(design["lag"].values[design["group"].values == "coupling"].round(9)).size
     return problem.n_folds

@@ -1,5 +1,6 @@
 """Controls: what a benefit must survive to be called one."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -54,7 +55,7 @@ def fit_matched(
     """Fit the coupled model with equally many sources for every unit, drawn from the unit's own area.
 
     Areas differ in how many units were recorded, and more sources explain more. Here every unit of every area has the
-    same number: one less than the units of the smallest area that has at least `FEWEST_UNITS`.
+    same number, `Problem.n_matched` or that of `matched_sources`; areas that cannot supply it are left out.
 
     Parameters
     ----------
@@ -76,10 +77,10 @@ def fit_matched(
         enough.
     """
     area = problem.design["area"].values
-    members = {name: np.flatnonzero(area == name) for name in matched_areas(area)}
+    n_sources = matched_sources([area]) if problem.n_matched is None else problem.n_matched
+    members = {name: np.flatnonzero(area == name) for name in matched_areas(area, n_sources)}
     if not members:
         return None
-    n_sources = min(len(m) for m in members.values()) - 1
     total = np.full((n_draws, *base["deviance"].shape), np.nan)
     for name, units in members.items():
         rng = problem.rng(f"matched sources in {name}")
@@ -91,10 +92,34 @@ def fit_matched(
     return result.assign_attrs(n_sources=n_sources, n_draws=n_draws)
 
 
-def matched_areas(area: NDArray) -> list[str]:
-    """Areas with enough units to take part in the matching; units of unknown area take none."""
-    names, counts = np.unique(area, return_counts=True)
-    return [str(name) for name, count in zip(names, counts) if name and count >= FEWEST_UNITS]
+def matched_sources(areas: Iterable[NDArray]) -> int:
+    """Sources that every unit can have from its own area: one less than the units of the smallest area.
+
+    Parameters
+    ----------
+    areas : iterable of ndarray of str (unit,)
+        The units' areas, session by session. Units of unknown area, and areas of fewer than `FEWEST_UNITS` units in a
+        session, do not count.
+
+    Returns
+    -------
+    int
+        0 where no area is large enough.
+
+    Examples
+    --------
+    >>> matched_sources([np.repeat(["V1", "PPC", "LP"], [40, 25, 3]), np.repeat(["V1"], [18])])
+    17
+    """
+    sizes = [np.unique(area[area != ""], return_counts=True)[1] for area in areas]
+    large = [int(n) for counts in sizes for n in counts if n >= FEWEST_UNITS]
+    return min(large) - 1 if large else 0
+
+
+def matched_areas(area: NDArray, n_sources: int) -> list[str]:
+    """Known areas whose units can have so many sources from their own area; none for no source."""
+    names, counts = np.unique(area[area != ""], return_counts=True)
+    return [str(name) for name, count in zip(names, counts) if count > n_sources > 0]
 
 
 def _with_sources(

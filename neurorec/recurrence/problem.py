@@ -45,6 +45,8 @@ class Problem:
         Share of the elastic net's absolute-value penalty.
     gap : float
         Seconds between training and held-out bins.
+    n_matched : int or None
+        Sources per unit where their numbers are matched; None: as many as the smallest area that takes part allows.
     seed : int
         From which everything random follows.
     """
@@ -61,6 +63,7 @@ class Problem:
     penalties: tuple[float, ...]
     l1_ratio: float
     gap: float
+    n_matched: int | None
     seed: int
 
     @property
@@ -84,6 +87,7 @@ def pose_problem(
     l1_ratio: float = 0.0,
     condition: tuple[str, ...] | None = None,
     gap: float | None = None,
+    n_matched: int | None = None,
     seed: int = 0,
 ) -> Problem:
     """Decide what is fitted on which bins.
@@ -107,6 +111,9 @@ def pose_problem(
         the columns by which the design's events are split into categories.
     gap : float, optional
         Seconds; the longest filter by default.
+    n_matched : int, optional
+        Sources per unit where their numbers are matched; give the same for all sessions that will be pooled (see
+        `matched_sources`). By default as many as the smallest area of this recording allows.
     seed : int
         From which the folds, shuffles and draws follow.
 
@@ -156,6 +163,7 @@ def pose_problem(
         penalties=tuple(float(p) for p in penalties),
         l1_ratio=l1_ratio,
         gap=float(design.attrs["longest_lag"]) if gap is None else gap,
+        n_matched=n_matched,
         seed=seed,
     )
 

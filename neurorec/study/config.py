@@ -70,6 +70,8 @@ class FitSettings:
         ``"drop"`` or ``"zero"``: what becomes of bins whose filters reach over the edge of a trial.
     gap : float, optional
         Seconds between training and held-out bins; the longest filter by default.
+    n_matched : int, optional
+        Sources per unit where their numbers are matched; by default what the smallest area of all sessions allows.
     """
 
     folds: int = 5
@@ -79,6 +81,7 @@ class FitSettings:
     l1_ratio: float = 0.0
     edges: str = "drop"
     gap: float | None = None
+    n_matched: int | None = None
 
 
 @dataclass(frozen=True)

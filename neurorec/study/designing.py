@@ -8,6 +8,7 @@ import xarray as xr
 
 from neurorec.design import default_terms, terms_to_config
 from neurorec.recording import InputError
+from neurorec.recurrence import matched_sources
 from neurorec.study.config import StudyConfig
 
 
@@ -43,6 +44,18 @@ def complete_config(config: StudyConfig, recordings: Mapping[str, xr.Dataset]) -
     common = next(iter(designs.values()))
     own = {name: terms for name, terms in designs.items() if terms != common}
     return replace(config, terms=common, session_terms={**own, **config.session_terms}, left_out=_said(left_out))
+
+
+def match_sessions(config: StudyConfig, recordings: Mapping[str, xr.Dataset]) -> StudyConfig:
+    """Settle how many matched sources every unit gets, the same in all sessions, where the study does not say.
+
+    Matched within itself, each session would have its own number, and areas of different sessions could not be
+    compared.
+    """
+    if config.fit.n_matched is not None:
+        return config
+    n_matched = matched_sources(recording["area"].values for recording in recordings.values())
+    return replace(config, fit=replace(config.fit, n_matched=n_matched))
 
 
 def check_session_names(config: StudyConfig, names: list[str]) -> None:

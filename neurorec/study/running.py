@@ -13,7 +13,7 @@ from neurorec.recording import InputError
 from neurorec.recurrence import by_area, pool_sessions
 from neurorec.report import Provenance, SessionFacts, describe_term, session_facts, write_report
 from neurorec.study.config import StudyConfig
-from neurorec.study.designing import check_session_names, complete_config, terms_of
+from neurorec.study.designing import check_session_names, complete_config, match_sessions, terms_of
 from neurorec.study.manifest import Manifest, package_versions
 from neurorec.study.session import Session, fit_session, name_sessions, plan_steps, read_session
 from neurorec.study.settings import settings_text, text_hash
@@ -103,6 +103,7 @@ def run_study(
         manifest.config, manifest.sessions, manifest.settings_sha256 = config, sessions, text_hash(text)
         manifest.write(out)
         write_text(out / "study.toml", text)
+        config = match_sessions(config, _Recordings(sessions))
         sessions = _fit_all(sessions, config, manifest, errors, bar, say, out, n_jobs)
         result, table = _pool(sessions, config, manifest, out, bar)
         bar.set_description("figures and report")

@@ -189,6 +189,7 @@ def _pose(recording: xr.Dataset, config: StudyConfig, terms: list[dict]) -> Prob
         penalties=PENALTIES if fit.penalties is None else fit.penalties,
         l1_ratio=fit.l1_ratio,
         gap=fit.gap,
+        n_matched=fit.n_matched,
         seed=config.seed,
     )
 

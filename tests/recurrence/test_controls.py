@@ -68,3 +68,12 @@ def test_matching_leaves_small_areas_out(small):
     tiny = replace(problem, design=problem.design.assign_coords(area=("unit", np.array(["a", "b"] * 10)[:20])))
     tiny = replace(tiny, design=tiny.design.assign_coords(area=("unit", np.repeat(["a", "b", "c", "d"], 5))))
     assert not fit_step(tiny, "matched", fits).data_vars
+
+
+def test_sessions_can_be_matched_to_each_other(small):
+    problem = replace(small.problem, n_matched=5)
+    matched = fit_step(problem, "matched", {"uncoupled": fit_step(problem, "uncoupled", {})})
+    assert matched.attrs["n_sources"] == 5
+    assert matched["deviance"].notnull().all()
+    beyond = replace(small.problem, n_matched=10)
+    assert not fit_step(beyond, "matched", {"uncoupled": matched}).data_vars

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from neurorec.datasets import SimulatedArea, simulate_recording
-from neurorec.recording import InputError
+from neurorec.recording import InputError, recording_from_arrays
 from neurorec.study import config_to_toml, read_config
-from neurorec.study.designing import check_session_names, complete_config, terms_of
+from neurorec.study.designing import check_session_names, complete_config, match_sessions, terms_of
 from neurorec.study.settings import settings_text
 
 
@@ -66,3 +66,13 @@ def test_a_study_file_without_a_design_keeps_its_text_and_gains_one(quick_config
 def test_designs_of_sessions_that_do_not_exist_are_refused(quick_config):
     with pytest.raises(InputError, match="no such session"):
         check_session_names(replace(quick_config, session_terms={"third": ()}), ["first", "second"])
+
+
+def test_sessions_are_matched_to_each_other(quick_config):
+    recordings = {
+        name: recording_from_arrays(np.zeros((5, n)), bin_width=0.1, area=["V1"] * n)
+        for name, n in (("a", 30), ("b", 12))
+    }
+    assert match_sessions(quick_config, recordings).fit.n_matched == 11
+    given = replace(quick_config, fit=replace(quick_config.fit, n_matched=4))
+    assert match_sessions(given, recordings) == given
