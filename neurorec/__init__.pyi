@@ -1,0 +1,36 @@
+from . import datasets as datasets
+from . import design as design
+from . import glm as glm
+from . import io as io
+from . import plot as plot
+from . import recording as recording
+from . import recurrence as recurrence
+from . import report as report
+from . import study as study
+from .datasets import demo_path as demo_path
+from .datasets import simulate_recording as simulate_recording
+from .design import Coupling as Coupling
+from .design import Drift as Drift
+from .design import Event as Event
+from .design import History as History
+from .design import PopulationMean as PopulationMean
+from .design import Signal as Signal
+from .design import b_spline as b_spline
+from .design import boxcar as boxcar
+from .design import default_terms as default_terms
+from .design import design_matrix as design_matrix
+from .design import gaussian as gaussian
+from .design import raised_cosine as raised_cosine
+from .glm import PopulationGLM as PopulationGLM
+from .glm import PopulationGLMCV as PopulationGLMCV
+from .io import load_recording as load_recording
+from .io import read_nwb as read_nwb
+from .io import save_recording as save_recording
+from .recording import add_blocks as add_blocks
+from .recording import add_trials as add_trials
+from .recording import check_recording as check_recording
+from .recording import recording_from_arrays as recording_from_arrays
+from .recurrence import by_area as by_area
+from .recurrence import recurrence_benefit as recurrence_benefit
+
+__version__: str
