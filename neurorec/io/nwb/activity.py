@@ -91,6 +91,7 @@ class Choices(NamedTuple):
 
 
 def read_spiking(file: h5py.File, name: str, group: h5py.Group | None, choices: Choices, doubts: list[str]) -> Activity:
+    """Count the spikes of a unit table in bins of what was observed; doubts are added to the list."""
     if group is None:
         found = "imaging traces only" if find_traces(file) else "none"
         raise FileError(name, expected="units with spike times", found=found, remedy="choose another signal=")
@@ -127,6 +128,7 @@ def read_spiking(file: h5py.File, name: str, group: h5py.Group | None, choices: 
 def read_imaging(
     file: h5py.File, name: str, signal: str | Sequence[str] | None, choices: Choices, doubts: list[str]
 ) -> Activity:
+    """Put imaging traces, of one plane or several, on a common grid of bins; doubts are added to the list."""
     chosen = choose_traces(file, signal, doubts)
     if not chosen:
         remedy = "the file may hold raw data only; spike-sort or segment it first, or name series with signal="
