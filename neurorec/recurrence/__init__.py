@@ -4,13 +4,12 @@ from neurorec.recurrence.benefit import STEPS, collect_benefit, count_fits, fit_
 from neurorec.recurrence.by_area import FEWEST_EVENTS, by_area, pool_sessions
 from neurorec.recurrence.controls import matched_sources
 from neurorec.recurrence.folds import deal_trials, training_bins
-from neurorec.recurrence.models import NESTED, Model
+from neurorec.recurrence.models import Model
 from neurorec.recurrence.problem import PENALTIES, Problem, pose_problem
 from neurorec.recurrence.statistics import AreaEffect, compare_areas, false_discovery, unit_p_values
 
 __all__ = [
     "FEWEST_EVENTS",
-    "NESTED",
     "PENALTIES",
     "STEPS",
     "AreaEffect",

@@ -36,8 +36,6 @@ COUPLED = Model("coupled", ("task", "coupling"), "uncoupled")
 FULL = Model("full", ("task", "history", "coupling"), "history")
 SHUFFLED = Model("shuffled", ("task", "coupling"), "uncoupled")
 
-NESTED = (UNCOUPLED, HISTORY, COUPLED, FULL)
-
 
 def columns_of(model: Model, group: NDArray) -> NDArray[np.int64]:
     """Positions of the columns that a model may use.

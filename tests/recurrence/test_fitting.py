@@ -5,9 +5,12 @@ import pytest
 import xarray as xr
 from sklearn.linear_model import PoissonRegressor
 
+from neurorec.design import Coupling, Drift, boxcar, default_terms, design_matrix
 from neurorec.glm import deviance
-from neurorec.recording import SelectionError, recording_from_arrays
+from neurorec.recording import SelectionError, add_blocks, recording_from_arrays
 from neurorec.recurrence import fit_step, pose_problem
+from neurorec.recurrence.fitting import _column_scale, _held_out_mean, _prepare
+from neurorec.recurrence.models import COUPLED, columns_of
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +87,6 @@ def test_the_number_of_jobs_changes_nothing(small, fits):
 def test_a_fold_leaves_a_gap_to_its_neighbours():
     counts = np.random.default_rng(0).poisson(0.5, (400, 3))
     recording = recording_from_arrays(counts, bin_width=0.1)
-    from neurorec.design import Coupling, Drift, boxcar, design_matrix
-    from neurorec.recording import add_blocks
-    from neurorec.recurrence.fitting import _prepare
 
     blocks = add_blocks(recording, 4.0)
     design = design_matrix(blocks, [Drift(1), Coupling(boxcar(1, window=(0.1, 0.5)))])
@@ -109,7 +109,6 @@ def test_needs_trials_and_columns(small):
 
 def test_a_partner_that_was_silent_in_training_cannot_run_away(small):
     """One spike in training, a burst on a held-out trial: predictions stay sane (they once reached exp(50))."""
-    from neurorec.design import default_terms, design_matrix
 
     recording = small.recording.copy(deep=True)
     activity, trial = recording["activity"].values, recording["trial_id"].values
@@ -125,8 +124,6 @@ def test_a_partner_that_was_silent_in_training_cannot_run_away(small):
 
 def test_no_prediction_beyond_what_was_predicted_in_training(small, fits):
     """A held-out burst of every partner, far beyond training, costs no more than the largest trained rate would."""
-    from neurorec.recurrence.fitting import _held_out_mean, _prepare
-    from neurorec.recurrence.models import COUPLED, columns_of
 
     problem, k = small.problem, 0
     columns = columns_of(COUPLED, problem.design["group"].values)
@@ -144,7 +141,6 @@ def test_no_prediction_beyond_what_was_predicted_in_training(small, fits):
 
 
 def test_columns_are_measured_in_their_spread_but_not_in_less_than_is_typical():
-    from neurorec.recurrence.fitting import _column_scale
 
     spread = np.array([1.0, 0.01, 2.0, 0.0, 5.0])
     scale = _column_scale(spread, np.zeros(5), np.array(["a", "a", "a", "a", "b"]))

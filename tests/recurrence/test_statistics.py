@@ -2,7 +2,7 @@ import numpy as np
 import statsmodels.stats.multitest as multitest
 from scipy import stats
 
-from neurorec.recurrence import compare_areas, false_discovery, unit_p_values
+from neurorec.recurrence import compare_areas, false_discovery, statistics, unit_p_values
 
 
 def test_unit_p_values_equal_a_t_test():
@@ -84,8 +84,6 @@ def test_sessions_without_areas_in_common_are_no_replicates():
 def test_fallback_when_the_mixed_model_does_not_converge(monkeypatch):
     def fail(*_, **__):
         raise np.linalg.LinAlgError("singular")
-
-    from neurorec.recurrence import statistics
 
     rng = np.random.default_rng(7)
     area, session = np.tile(np.repeat(["A", "B"], 10), 5), np.repeat([f"s{i}" for i in range(5)], 20)
