@@ -1,0 +1,1 @@
+"""Compiled loops of the population GLM: what matrix products cannot do fast."""
