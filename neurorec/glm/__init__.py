@@ -1,9 +1,10 @@
 """Generalised linear models of every unit at once."""
 
 from neurorec.glm.curvature import Curvature, gram_eigh
+from neurorec.glm.designs import Design, stack_designs
 from neurorec.glm.estimator import PopulationGLM, PopulationGLMCV
 from neurorec.glm.folds import PenaltyChoice, choose_penalty
-from neurorec.glm.population import PopulationFit, fit_population, penalty_path
+from neurorec.glm.population import PopulationFit, PopulationPath, fit_population, penalty_path
 from neurorec.glm.predicting import predict_mean
 from neurorec.glm.scores import bits_per_spike, deviance, fraction_deviance_explained
 from neurorec.glm.status import EXPLANATIONS, Status
@@ -11,10 +12,12 @@ from neurorec.glm.status import EXPLANATIONS, Status
 __all__ = [
     "EXPLANATIONS",
     "Curvature",
+    "Design",
     "PenaltyChoice",
     "PopulationFit",
     "PopulationGLM",
     "PopulationGLMCV",
+    "PopulationPath",
     "Status",
     "bits_per_spike",
     "choose_penalty",
@@ -24,4 +27,5 @@ __all__ = [
     "gram_eigh",
     "penalty_path",
     "predict_mean",
+    "stack_designs",
 ]

@@ -1,12 +1,12 @@
 """The curvature shared by all units: one Gram matrix, decomposed once, preconditions every fit."""
 
-from typing import NamedTuple
-
 import numpy as np
 import scipy.linalg
+import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 
-from neurorec.glm.design_operator import MaskedDesign, as_design, check_finite
+from neurorec.glm.designs import Design, MaskedDesign, as_design, block_bounds_of, check_finite, column_ranges
+from neurorec.glm.team import Team
 from neurorec.recording import InputError
 
 NEGLIGIBLE = 1.0  # eigen-directions of less curvature than this many penalties are left to the penalty: half the work
@@ -20,48 +20,62 @@ class Curvature:
 
     Parameters
     ----------
-    X : ndarray (time, feature)
-        Design.
+    design : Design
+        The columns.
     weight : ndarray (time,) or None
         Weights of the bins, of sum 1.
     """
 
-    def __init__(self, X: NDArray, weight: NDArray | None) -> None:
-        self._X, self._weight = X, weight
-        self._known: dict[bytes, tuple[NDArray, NDArray]] = {}
+    def __init__(self, design: Design, weight: NDArray | None) -> None:
+        self._design, self._weight = design, weight
+        self._grams: dict[bytes, NDArray] = {}
+        self._known: dict[tuple[bytes, int], tuple[NDArray, NDArray]] = {}
 
     @property
     def n_features(self) -> int:
         """Number of columns of the design."""
-        return self._X.shape[1]
+        return self._design.shape[1]
 
-    def eigen(self, columns: NDArray) -> tuple[NDArray, NDArray]:
+    def gram(self, columns: NDArray) -> NDArray:
+        """The centred Gram matrix per bin ``(column, column)``, in the type of the design."""
+        key = columns.tobytes()
+        if key not in self._grams:
+            design = self._design if columns.size == self.n_features else self._design.take(columns)
+            self._grams[key] = _centred_gram(design, self._weight)
+        return self._grams[key]
+
+    def eigen(self, columns: NDArray, matrix: "scipy.sparse.csr_array | None" = None) -> tuple[NDArray, NDArray]:
         """Eigenvalues of the centred Gram matrix per bin, largest first and >= 0, and eigenvectors.
 
         Parameters
         ----------
         columns : ndarray of int (column,)
             Columns of the design.
+        matrix : scipy.sparse.csr_array (feature, feature), optional
+            M of the design in other coordinates, X M.
 
         Returns
         -------
         values : ndarray (direction,)
         vectors : ndarray (column, direction)
         """
-        key = columns.tobytes()
+        key = columns.tobytes(), 0 if matrix is None else hash((matrix.data.tobytes(), matrix.indices.tobytes()))
         if key not in self._known:
-            gram = _centred_gram(self._X if columns.size == self.n_features else self._X[:, columns], self._weight)
-            values, vectors = scipy.linalg.eigh(gram, overwrite_a=True, driver="evd", check_finite=False)
+            gram = self.gram(columns)
+            if matrix is not None:
+                own = matrix[columns][:, columns].astype(gram.dtype)
+                gram = np.ascontiguousarray(own.T @ (gram @ own))
+            values, vectors = scipy.linalg.eigh(gram, driver="evd", check_finite=False)
             self._known[key] = np.maximum(values[::-1], 0), np.ascontiguousarray(vectors[:, ::-1])
         return self._known[key]
 
 
-def gram_eigh(X: ArrayLike, *, sample_weight: ArrayLike | None = None) -> Curvature:
+def gram_eigh(X: "ArrayLike | Design", *, sample_weight: ArrayLike | None = None) -> Curvature:
     """Curvature of a design, to be handed to every fit on the same columns.
 
     Parameters
     ----------
-    X : array_like (time, feature)
+    X : array_like or Design (time, feature)
         Design matrix, finite.
     sample_weight : array_like (time,), optional
         Weights of the bins.
@@ -77,21 +91,29 @@ def gram_eigh(X: ArrayLike, *, sample_weight: ArrayLike | None = None) -> Curvat
     >>> gram_eigh(X).eigen(np.arange(2))[0]
     array([2. , 0.5])
     """
-    X = check_finite(as_design(X))
+    design = as_design(X)
+    check_finite(*column_ranges(design))
     if sample_weight is None:
-        return Curvature(X, None)
+        return Curvature(design, None)
     weight = np.asarray(sample_weight, dtype=np.float64)
-    return Curvature(X, weight / weight.sum())
+    return Curvature(design, weight / weight.sum())
 
 
-def _centred_gram(X: NDArray, weight: NDArray | None) -> NDArray:
-    if weight is None:
-        mean = X.mean(axis=0, dtype=np.float64).astype(X.dtype)
-        gram = X.T @ X
-        gram /= len(X)
-    else:
-        mean = (weight @ X).astype(X.dtype)
-        gram = (X * weight[:, None].astype(X.dtype)).T @ X
+def _centred_gram(design: Design, weight: NDArray | None) -> NDArray:
+    n_times, n_features = design.shape
+    gram = np.zeros((n_features, n_features), dtype=design.dtype)
+    mean = np.zeros(n_features)
+    for low, high in block_bounds_of(design):
+        rows = design.block(low, high)
+        if weight is None:
+            mean += rows.sum(axis=0, dtype=np.float64)
+            gram += rows.T @ rows
+        else:
+            part = weight[low:high] * n_times
+            mean += part @ rows
+            gram += (rows * part[:, None].astype(rows.dtype)).T @ rows
+    gram /= n_times
+    mean = (mean / n_times).astype(gram.dtype)
     gram -= np.outer(mean, mean)
     return gram
 
@@ -111,33 +133,52 @@ class Preconditioner:
         h_n, mean second derivative of the loss at the null model.
     """
 
-    def __init__(self, design: MaskedDesign, curvature: Curvature | None, scale: NDArray) -> None:
+    def __init__(
+        self,
+        design: MaskedDesign,
+        curvature: Curvature | None,
+        scale: NDArray,
+        matrix: "scipy.sparse.csr_array | None" = None,
+    ) -> None:
         self._design, self._scale = design, scale
         if curvature is None:
-            found = gram_eigh(design.common_values).eigen(np.arange(design.common.size))
+            found = Curvature(design.common_design, None).eigen(np.arange(design.common.size))
         else:
-            found = _of_design(curvature, design).eigen(design.common)
+            found = _of_design(curvature, design).eigen(design.common, matrix)
         self._values, self._vectors = (part.astype(design.dtype, copy=False) for part in found)
         self._gram: NDArray | None = None
         self._private = _private_gram(design)
 
-    def at(self, units: NDArray, penalty: NDArray) -> "PreconditionerAt":
-        """For some units at squared-norm penalties ``(row,)``; where 0, a little is added to keep it invertible."""
-        dtype = self._vectors.dtype
-        curvature = (self._scale[units, None] * self._values).astype(dtype)
-        penalty = np.maximum(penalty, self._least(units)).astype(dtype)[:, None]
-        n_kept = int(np.count_nonzero((curvature > NEGLIGIBLE * penalty).any(axis=0)))
-        rest = curvature[:, n_kept:].mean(axis=1, keepdims=True) if n_kept < curvature.shape[1] else 0.0
-        base = 1 / (penalty + rest)
-        blocks = (self._scale[units, None, None] * self._private[units]).astype(dtype)
-        blocks += penalty[:, :, None] * np.eye(blocks.shape[1], dtype=dtype)
-        return PreconditionerAt(
-            vectors=self._vectors[:, :n_kept],
-            gain=1 / (curvature[:, :n_kept] + penalty) - base,
-            base=base,
-            blocks=np.linalg.inv(blocks),
-            mask=None if self._design.mask is None else self._design.mask[units],
-        )
+    def apply(self, G: NDArray, units: NDArray, penalty: NDArray, team: Team) -> NDArray:
+        """Product with packed vectors ``(row, packed)`` of some units, which must be 0 where masked.
+
+        ``penalty (row,)`` is that of the squared norm; where it is 0, a little is added to keep things invertible.
+        """
+        out, dtype = np.empty_like(G), G.dtype
+        penalty = np.maximum(penalty, self._least(units))
+        n_common = len(self._vectors)
+        strongest = (self._scale[units] / penalty).max(initial=0.0)
+        n_kept = int(np.count_nonzero(strongest * self._values > NEGLIGIBLE))
+        values, vectors = self._values[:n_kept], self._vectors[:, :n_kept]
+        rest = self._values[n_kept:].mean() if n_kept < self._values.size else 0.0
+
+        def work(low: int, high: int) -> None:
+            scale, least = self._scale[units[low:high], None], penalty[low:high, None]
+            base = 1 / (least + scale * rest)
+            common = G[low:high, :n_common]
+            inner = common @ vectors
+            inner *= (1 / (scale * values + least) - base).astype(dtype)
+            np.matmul(inner, vectors.T, out=out[low:high, :n_common])
+            out[low:high, :n_common] += base.astype(dtype) * common
+            if self._private.shape[1]:
+                blocks = scale[:, :, None] * self._private[units[low:high]]
+                blocks += least[:, :, None] * np.eye(blocks.shape[1])
+                out[low:high, n_common:] = np.linalg.solve(blocks, G[low:high, n_common:, None])[:, :, 0]
+            if self._design.mask is not None:
+                out[low:high] *= self._design.mask[units[low:high]]
+
+        team.over(len(G), work)
+        return out
 
     @property
     def _common_gram(self) -> NDArray:
@@ -178,36 +219,6 @@ class Preconditioner:
         """What keeps a singular Gram matrix invertible."""
         largest = self._values.max(initial=0.0) * self._scale[units]
         return 1e-7 * largest + np.finfo(self._values.dtype).tiny
-
-
-class PreconditionerAt(NamedTuple):
-    """A preconditioner for some units at given penalties."""
-
-    vectors: NDArray  # (common, direction), those whose curvature is not negligible
-    gain: NDArray  # (row, direction), inverse curvature above that of the rest
-    base: NDArray  # (row, 1), inverse curvature of the rest
-    blocks: NDArray  # (row, private, private)
-    mask: NDArray | None  # (row, packed)
-
-    def keep(self, rows: NDArray) -> "PreconditionerAt":
-        """The same for some of the rows."""
-        mask = None if self.mask is None else self.mask[rows]
-        return PreconditionerAt(self.vectors, self.gain[rows], self.base[rows], self.blocks[rows], mask)
-
-    def apply(self, G: NDArray) -> NDArray:
-        """Product with packed vectors ``(row, packed)``, which must be 0 where masked."""
-        n_common = len(self.vectors)
-        common = G[:, :n_common]
-        out = np.empty_like(G)
-        inner = common @ self.vectors
-        inner *= self.gain
-        np.matmul(inner, self.vectors.T, out=out[:, :n_common])
-        out[:, :n_common] += self.base * common
-        if self.blocks.shape[1]:
-            out[:, n_common:] = np.matmul(self.blocks, G[:, n_common:, None])[:, :, 0]
-        if self.mask is not None:
-            out *= self.mask
-        return out
 
 
 def _of_design(curvature: Curvature, design: MaskedDesign) -> Curvature:

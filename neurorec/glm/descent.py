@@ -1,23 +1,32 @@
-"""Descent of every unit at once down its own list of penalties, over images that are kept.
+"""Descent of many units, each down its own list of penalties, over images that are kept.
 
-A unit never waits for another: once it has converged at one penalty it goes on with the next from where it stands,
-keeping its curvature pairs, whose data part knows no penalty. A single fit is a list of one. What kind of step is
-taken, and how far a unit is from its minimum, is the business of a rule: see :class:`Rule`.
+A few units are at work at a time, as many as memory allows; one that is done gives its row to the next in the queue,
+so that the matrix products stay wide and X is read for all of them at once. A unit never waits for another: once it
+has converged at one penalty it goes on with the next from where it stands, keeping its curvature pairs, whose data
+part knows no penalty. What kind of step is taken, and how far a unit is from its minimum, is the business of a rule:
+see :class:`neurorec.glm.standing.Rule`.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurorec.glm.line_search import Slope, centre_intercept, line_search, residuals
+from neurorec.glm.dispersion import fit_dispersion
+from neurorec.glm.kernels.quasi_newton import keep_pairs
+from neurorec.glm.kernels.search import search_rows
 from neurorec.glm.problem import Problem
+from neurorec.glm.standing import Pairs, Rule, Slope, Standing
 from neurorec.glm.status import Status
+from neurorec.glm.team import Team
 
 KEPT_PAIRS = 8  # fewer cost passes along paths, more save none
 PATIENCE = 15  # iterations without a better gap, or much to hope for, until a unit has met its numbers' precision
 CROWD = 0.1  # share of the rows that must have finished before the arrays are made smaller
+FEWEST_ROWS, MOST_ROWS = 32, 256  # fewer make slow products, more make none faster
+SHARE = 1 / 6  # rows per column of X: three images of each row then take half the memory of X
+SETTLED = 1e-3  # relative change of a dispersion that asks for no further fit
 
 
 class Reached(NamedTuple):
@@ -30,53 +39,10 @@ class Reached(NamedTuple):
     gap: NDArray
     n_iter: NDArray
     status: NDArray
+    dispersion: NDArray
 
 
 Listener = Callable[[Reached], NDArray | None]  # may say, per row, whether the unit shall go on to weaker penalties
-
-
-class Pair(NamedTuple):
-    """A step s, the change y of the data part of the gradient over it, and their products."""
-
-    s: NDArray
-    y: NDArray
-    sy: NDArray
-    ss: NDArray
-
-    def keep(self, rows: NDArray) -> "Pair":
-        """The same for some of the rows."""
-        return Pair(*(part[rows] for part in self))
-
-
-class Standing(NamedTuple):
-    """Where some units stand, one row each."""
-
-    units: NDArray
-    penalty: NDArray
-    B: NDArray  # packed coefficients
-    G: NDArray  # data part of the gradient, 0 where masked
-    pairs: list[Pair]  # oldest first; those of zeros say nothing
-
-    def keep(self, rows: NDArray) -> "Standing":
-        """The same for some of the rows."""
-        pairs = [pair.keep(rows) for pair in self.pairs]
-        return Standing(self.units[rows], self.penalty[rows], self.B[rows], self.G[rows], pairs)
-
-
-class Proposal(NamedTuple):
-    """Where to go from there, one row each."""
-
-    direction: NDArray
-    slope: Slope
-    bound: NDArray  # on the distance of the objective from its minimum
-
-
-class Rule(Protocol):
-    """Makes a direction and a bound from where a unit stands."""
-
-    def propose(self, standing: Standing) -> Proposal:
-        """Say where to go."""
-        ...
 
 
 def descend(
@@ -85,10 +51,11 @@ def descend(
     rule: Rule,
     *,
     units: NDArray,
-    start: NDArray,
+    start: NDArray | None,
     tol: float,
     max_iter: int,
     reached: Listener,
+    team: Team,
 ) -> None:
     """Fit units at each of their penalties in turn, telling ``reached`` whenever some finish one.
 
@@ -102,86 +69,120 @@ def descend(
         Directions and bounds.
     units : ndarray of int
         Which units to fit.
-    start : ndarray (unit, packed)
-        First guess of all units of the problem.
+    start : ndarray (unit, packed), optional
+        First guess of all units of the problem; 0 by default.
     tol : float
         Largest gap, as a fraction of the unit's null half-deviance.
     max_iter : int
         Passes over the data per penalty.
     reached : callable
         Is told of the units that finish a penalty.
+    team : Team
+        Threads.
     """
     if not units.size:
         return
-    descent = _Descent(problem, penalties, rule, units, start)
-    while descent.advance(tol, max_iter, reached):
+    descent = _Descent(problem, penalties, rule, units, start, team)
+    while descent.any_left():
         descent.iterate()
+        descent.advance(tol, max_iter, reached)
 
 
 class _Descent:
-    """The rows still at work: coefficients, kept images, gradients, pairs."""
+    """The rows at work: coefficients, kept images, gradients, pairs."""
 
-    def __init__(self, problem: Problem, penalties: NDArray, rule: Rule, units: NDArray, start: NDArray) -> None:
-        self.problem, self.penalties, self.rule = problem, penalties, rule
-        self.units = units
-        everyone = units.size == len(problem.Y)
-        self.Y = problem.Y if everyone else problem.Y[units]
-        self.W = problem.W
-        if self.W is not None and len(self.W) > 1:
-            self.W = self.W[units]
-        self.B = np.where(np.isinf(penalties[0, units])[:, None], 0, start[units]).astype(self.Y.dtype)
-        self.E = problem.design.forward(self.B, units)
-        if problem.offset is not None:
-            self.E += problem.offset if everyone else problem.offset[units]
-        self.intercept = centre_intercept(problem.family, self.E, self.Y, self.W)
-        self.image = residuals(problem.family, self.E, self.Y, self.W)
-        self.G = self._data_gradient()
-        self.slack = np.zeros(units.size)  # what a better intercept alone would gain
-        self.pairs: list[Pair] = []
-        self.stage = np.zeros(units.size, dtype=np.intp)
-        self.live = np.ones(units.size, dtype=bool)
-        self.direction = np.empty_like(self.B)
-        self.slope = np.zeros((len(Slope._fields), units.size))
-        self.gap, self.best, self.penalty = (np.zeros(units.size) for _ in range(3))
-        self.n_iter, self.best_at = np.zeros(units.size, dtype=int), np.zeros(units.size, dtype=int)
-        self._enter(np.arange(units.size))
+    def __init__(
+        self, problem: Problem, penalties: NDArray, rule: Rule, units: NDArray, start: NDArray | None, team: Team
+    ) -> None:
+        self.problem, self.penalties, self.rule, self.team = problem, penalties, rule, team
+        self.queue, self.start = list(units[::-1]), start
+        n_times, n_packed, dtype = problem.design.n_times, problem.design.n_packed, problem.design.dtype
+        n = int(np.clip(n_packed * SHARE, FEWEST_ROWS, MOST_ROWS))
+        n = min(n, units.size)
+        self.units, self.stage = np.zeros(n, dtype=np.intp), np.zeros(n, dtype=np.intp)
+        self.E, self.D, self.Y = (np.zeros((n, n_times), dtype=dtype) for _ in range(3))
+        own = problem.weight is not None and problem.weight.shape[1] > 1
+        self.W = np.zeros((n, n_times), dtype=dtype) if own else problem.weights(units[:1])
+        self.B, self.G, self.direction = (np.zeros((n, n_packed), dtype=dtype) for _ in range(3))
+        self.s, self.y = (np.zeros((n, KEPT_PAIRS, n_packed), dtype=dtype) for _ in range(2))
+        self.sy, self.ss = (np.zeros((n, KEPT_PAIRS)) for _ in range(2))
+        self.n_done = 0
+        self.live, self.fresh = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+        self.slope = np.zeros((len(Slope._fields), n))
+        self.intercept, self.slack, self.gap, self.best, self.penalty = (np.zeros(n) for _ in range(5))
+        self.dispersion, self.null = np.full(n, np.nan), np.ones(n)
+        self.n_iter, self.best_at = np.zeros(n, dtype=int), np.zeros(n, dtype=int)
+        self._admit(np.arange(n))
 
-    def advance(self, tol: float, max_iter: int, reached: Listener) -> bool:
-        """Report the rows that have finished a penalty, move them to the next, and say whether any is left."""
+    def any_left(self) -> bool:
+        """Whether some unit is not done."""
+        return bool(self.live.any())
+
+    def iterate(self) -> None:
+        """One pass over the data: a step along each row's direction, and the gradient there."""
+        design, n_times = self.problem.design, self.Y.shape[1]
+        if self.direction.any():
+            design.forward(self.direction, self.units, self.D, self.team)
+        else:
+            self.D[...] = 0
+        found = np.empty((4, len(self.units)))
+        family = self.problem.family.code
+        args = (family, self.E, self.D, self.Y, self.W, self.dispersion, self.slope, self.fresh)
+        self.team.over(len(self.units), lambda low, high: search_rows(*args, low, high, found))
+        step, shift, mean_residual, mean_weight = found
+        self.intercept += shift
+        self.slack = mean_residual**2 / (2 * np.maximum(mean_weight, np.finfo(float).tiny))
+        gradient = design.adjoint(self.D, self.units, self.team)
+        gradient /= n_times
+        place = self.n_done % KEPT_PAIRS
+        pairs = (self.s, self.y, self.sy, self.ss)
+        self.team.over(
+            len(self.units),
+            lambda low, high: keep_pairs(self.G, gradient, self.direction, step, self.fresh, *pairs, place, low, high),
+        )
+        self.B += self.direction
+        self.n_iter += 1
+        self.n_done += 1
+        self.fresh[:] = False
+
+    def advance(self, tol: float, max_iter: int, reached: Listener) -> None:
+        """Report the rows that have finished a penalty, move them to the next, and let others in for those done."""
         rows = np.flatnonzero(self.live)
         while rows.size:
             self._look(rows)
             status = self._status(rows, tol, max_iter)
+            self._refit_dispersion(rows, status)
             done = status >= 0
             rows = rows[done]
             if rows.size:
                 self._report(rows, status[done], reached)
                 rows = rows[self.live[rows]]
-        if np.mean(self.live) <= 1 - CROWD:
+        over = np.flatnonzero(~self.live)
+        if over.size and self.queue:
+            self._admit(over)
+        elif over.size > CROWD * len(self.live) and over.size < len(self.live):
             self._shrink()
-        return bool(self.live.any())
 
-    def iterate(self) -> None:
-        """One pass over the data: a step along the direction found, and the gradient there."""
-        d, image = self.direction, self.image[: len(self.units)]
-        self.problem.design.forward(d, self.units, out=image)
-        found = line_search(self.problem.family, self.E, image, self.Y, self.W, Slope(*self.slope))
-        d *= found.step[:, None].astype(d.dtype)
-        self.B += d
-        self.intercept += found.shift
-        self.slack = found.mean_residual**2 / (2 * np.maximum(found.mean_weight, np.finfo(float).tiny))
-        gradient = self._data_gradient()
-        change = np.subtract(gradient, self.G, out=self.G)
-        self.G = gradient
-        self.pairs.append(Pair(d, change, dot(d, change), dot(d, d)))
-        del self.pairs[:-KEPT_PAIRS]
-        self.direction = np.zeros_like(d)
-        self.n_iter += 1
-
-    def _data_gradient(self) -> NDArray:
-        gradient = self.problem.design.adjoint(self.image[: len(self.units)], self.units)
-        gradient /= self.Y.shape[1]
-        return gradient
+    def _admit(self, rows: NDArray) -> None:
+        """Give rows to the next units in the queue."""
+        rows = rows[: len(self.queue)]
+        units = np.array([self.queue.pop() for _ in rows], dtype=np.intp)
+        problem = self.problem
+        self.units[rows], self.stage[rows], self.live[rows], self.fresh[rows] = units, 0, True, True
+        self.Y[rows] = problem.responses(units)
+        offset = problem.offsets(units)
+        self.E[rows] = 0 if offset is None else offset
+        if len(self.W) > 1 or (len(self.W) == 1 and len(self.units) == 1):
+            self.W[rows] = problem.weights(units) if problem.weight is not None else 0
+        self.B[rows], self.G[rows], self.s[rows], self.y[rows], self.sy[rows], self.ss[rows] = 0, 0, 0, 0, 0, 0
+        self.direction[rows] = 0
+        if self.start is not None:
+            self.direction[rows] = np.where(np.isinf(self.penalties[0, units])[:, None], 0, self.start[units])
+        self.slope[:, rows] = 0
+        self.intercept[rows] = 0
+        self.dispersion[rows], self.null[rows] = problem.dispersion[units], problem.null[units]
+        self._enter(rows)
+        self.n_iter[rows] = 0
 
     def _enter(self, rows: NDArray) -> None:
         """Set the penalty of rows that begin a stage."""
@@ -192,17 +193,19 @@ class _Descent:
     def _look(self, rows: NDArray) -> None:
         """Direction and gap of some rows; those under an infinite penalty are where they must be."""
         self.slope[:, rows] = 0
-        self.gap[rows] = self.slack[rows] / self.problem.null[self.units[rows]]
+        self.gap[rows] = self.slack[rows] / self.null[rows]
+        self.direction[rows] = 0
         rows = rows[np.isfinite(self.penalty[rows])]
         if not rows.size:
             return
-        standing, take = Standing(self.units, self.penalty, self.B, self.G, self.pairs), slice(None)
-        if rows.size < len(self.units):
-            standing, take = standing.keep(rows), rows
-        proposal = self.rule.propose(standing)
-        self.direction[take] = proposal.direction
-        self.slope[:, take] = proposal.slope
-        self.gap[take] = (proposal.bound + self.slack[take]) / self.problem.null[self.units[take]]
+        order = np.arange(max(self.n_done - KEPT_PAIRS, 0), self.n_done) % KEPT_PAIRS
+        pairs = Pairs(self.s, self.y, self.sy, self.ss, order)
+        standing = Standing(self.units, self.penalty, self.B, self.G, pairs)
+        everyone = rows.size == len(self.units)
+        proposal = self.rule.propose(standing if everyone else standing.keep(rows), self.team)
+        self.direction[rows] = proposal.direction
+        self.slope[:, rows] = proposal.slope
+        self.gap[rows] = (proposal.bound + self.slack[rows]) / self.null[rows]
 
     def _status(self, rows: NDArray, tol: float, max_iter: int) -> NDArray:
         """Status of rows, -1 while at work. A gap that is not a number is never within the tolerance."""
@@ -212,11 +215,24 @@ class _Descent:
         self.best_at[rows] = np.where(better, self.n_iter[rows], self.best_at[rows])
         status = np.full(rows.size, -1)
         stale = self.n_iter[rows] - self.best_at[rows] > PATIENCE
-        promise = -self.slope[0, rows] / self.problem.null[self.units[rows]]
+        promise = -self.slope[0, rows] / self.null[rows]
         status[stale & ~(promise > np.finfo(self.Y.dtype).eps)] = Status.OUT_OF_PRECISION
         status[self.n_iter[rows] >= max_iter] = Status.OUT_OF_ITERATIONS
         status[gap <= tol] = Status.CONVERGED
         return status
+
+    def _refit_dispersion(self, rows: NDArray, status: NDArray) -> None:
+        """Rows that converged under a dispersion that is not the best for their means go on with the better one."""
+        if self.problem.family.name != "negative_binomial":
+            return
+        for place in np.flatnonzero(status == Status.CONVERGED):
+            row = rows[place]
+            w = self.W[row] if len(self.W) > 1 else self.W.reshape(-1)
+            found = fit_dispersion(self.Y[row], np.exp(self.E[row].astype(np.float64)), w if w.size else None)
+            before, self.dispersion[row] = self.dispersion[row], found
+            if abs(np.log(found / before)) > SETTLED and max(found, before) > 1e-4:
+                status[place] = -1
+                self.direction[row], self.slope[:, row], self.fresh[row] = 0, 0, True
 
     def _report(self, rows: NDArray, status: NDArray, reached: Listener) -> None:
         go_on = reached(
@@ -228,6 +244,7 @@ class _Descent:
                 self.gap[rows],
                 self.n_iter[rows],
                 status,
+                self.dispersion[rows],
             )
         )
         self.stage[rows] += 1
@@ -240,22 +257,19 @@ class _Descent:
         self._enter(rows[self.live[rows]])
 
     def _shrink(self) -> None:
-        """Let the rows that have finished leave."""
+        """Let the rows that have finished leave: the others close up, in place."""
         keep = np.flatnonzero(self.live)
-        if self.W is not None and len(self.W) > 1:
-            self.W = self.W[keep]
-        for name in _PER_ROW:
-            setattr(self, name, getattr(self, name)[keep])
-        self.slope = self.slope[:, keep]
-        self.pairs = [pair.keep(keep) for pair in self.pairs]
+        own_weights = len(self.W) > 1
+        for name in (*_PER_ROW, *(("W",) if own_weights else ())):
+            values = getattr(self, name)
+            for place, row in enumerate(keep):  # a copy of some rows would need their memory twice
+                if place != row:
+                    values[place] = values[row]
+            setattr(self, name, values[: keep.size])
+        self.slope = np.ascontiguousarray(self.slope[:, keep])
 
 
 _PER_ROW = (
-    *("units", "Y", "B", "E", "G", "intercept", "slack", "stage", "live"),
-    *("direction", "gap", "best", "best_at", "penalty", "n_iter"),
+    *("units", "Y", "B", "E", "D", "G", "s", "y", "sy", "ss", "intercept", "slack", "stage", "live", "fresh"),
+    *("direction", "gap", "best", "best_at", "penalty", "n_iter", "dispersion", "null"),
 )
-
-
-def dot(a: NDArray, b: NDArray) -> NDArray[np.float64]:
-    """Row by row."""
-    return np.einsum("np,np->n", a, b).astype(np.float64)

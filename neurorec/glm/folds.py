@@ -8,9 +8,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurorec.glm.curvature import Curvature, gram_eigh
 from neurorec.glm.descent import Reached
-from neurorec.glm.losses import mean_of
-from neurorec.glm.population import check_penalties, constant_intercept, solve
+from neurorec.glm.designs import Design
+from neurorec.glm.losses import mean_of, surprise
+from neurorec.glm.penalty import Penalty, build_penalty
+from neurorec.glm.population import check_penalties
 from neurorec.glm.problem import Problem, build_problem, check_shapes
+from neurorec.glm.solving import constant_intercept, solve
+from neurorec.glm.team import Team
 from neurorec.recording import InputError
 
 RULES = ("best", "one_standard_error")
@@ -28,7 +32,7 @@ class PenaltyChoice(NamedTuple):
 
 
 def choose_penalty(
-    X: ArrayLike,
+    X: "ArrayLike | Design",
     Y: ArrayLike,
     folds: ArrayLike,
     penalties: ArrayLike,
@@ -38,10 +42,14 @@ def choose_penalty(
     allowed: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | Callable[[int], ArrayLike] | None = None,
+    penalty_weight: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+    smoothness: float = 0.0,
     curvature: Curvature | None = None,
     rule: str = "best",
     tol: float = 1e-4,
     max_iter: int = 200,
+    n_jobs: int | None = None,
 ) -> PenaltyChoice:
     """Choose each unit's penalty by the deviance of held-out folds.
 
@@ -52,8 +60,8 @@ def choose_penalty(
 
     Parameters
     ----------
-    X : array_like (time, feature)
-        Design matrix.
+    X : array_like or Design (time, feature)
+        Design matrix. Where folds are long runs of rows it is not copied.
     Y : array_like (time, unit)
         Responses.
     folds : array_like of int (time,)
@@ -61,7 +69,7 @@ def choose_penalty(
         should be whole trials with a gap between them: neighbouring bins know each other.
     penalties : array_like (penalty,)
         Strong to weak. ``inf``, no coefficients at all, may be among them.
-    family, l1_ratio, allowed, sample_weight
+    family, l1_ratio, allowed, sample_weight, penalty_weight, groups, smoothness, n_jobs
         As for :func:`fit_population`.
     offset : array_like (time, unit) or callable, optional
         Known part of the linear predictor. A callable is given the number of the fold held out and returns the
@@ -94,34 +102,24 @@ def choose_penalty(
     >>> choose_penalty(X, Y, np.arange(600) // 150, [np.inf, 0.1, 1e-3]).penalty.tolist()
     [0.001, inf]
     """
-    X, Y, weight, _ = check_shapes(X, Y, sample_weight, None)
-    folds = _check_folds(folds, len(X), weight)
+    design, Y, weight, _ = check_shapes(X, Y, sample_weight, None)
+    folds = _check_folds(folds, len(Y), weight)
     if rule not in RULES:
         raise InputError("rule", expected=f"one of {', '.join(RULES)}", found=repr(rule), remedy="name a rule")
     if curvature is None:
-        curvature = gram_eigh(X[folds >= 0])
+        curvature = gram_eigh(design.on(np.flatnonzero(folds >= 0)))
+    pressed = build_penalty(
+        design.shape[1], l1_ratio=l1_ratio, penalty_weight=penalty_weight, groups=groups, smoothness=smoothness
+    )
+    listed = check_penalties(np.asarray(penalties, dtype=np.float64).ravel(), Y.shape[1], family)
     deviance, mass = [], []
-    for fold in range(folds.max() + 1):
-        known = offset(fold) if callable(offset) else offset
-        data = _Data(X, Y, weight, None if known is None else np.asarray(known))
-        train = data.at((folds >= 0) & (folds != fold))
-        problem = build_problem(
-            train.X, train.Y, family=family, allowed=allowed, sample_weight=train.weight, offset=train.offset
-        )
-        listed = check_penalties(np.asarray(penalties, dtype=np.float64).ravel(), len(problem.Y), family)
-        held_out = _HeldOut(problem, len(listed), data.at(folds == fold))
-        solve(
-            problem,
-            listed,
-            l1_ratio=l1_ratio,
-            curvature=curvature,
-            init=None,
-            tol=tol,
-            max_iter=max_iter,
-            reached=held_out.reached,
-        )
-        deviance.append(held_out.deviance)
-        mass.append(held_out.mass)
+    with Team(n_jobs) as team:
+        for fold in range(folds.max() + 1):
+            known = offset(fold) if callable(offset) else offset
+            data = _Data(design, Y, weight, None if known is None else np.asarray(known))
+            held_out = _fit_without(data, folds, fold, listed, family, pressed, allowed, curvature, tol, max_iter, team)
+            deviance.append(held_out.deviance)
+            mass.append(held_out.mass)
     index = _choose(np.array(deviance), np.array(mass), rule)
     units = np.arange(index.size)
     return PenaltyChoice(
@@ -129,8 +127,37 @@ def choose_penalty(
         index=index,
         penalties=listed[:, 0],
         deviance=np.array(deviance),
-        init=(problem.design.unpack(held_out.packed[index, units], units), held_out.intercept[index, units]),
+        init=held_out.solution(index),
     )
+
+
+def _fit_without(
+    data: "_Data",
+    folds: NDArray,
+    fold: int,
+    penalties: NDArray,
+    family: str,
+    penalty: Penalty,
+    allowed: ArrayLike | None,
+    curvature: Curvature,
+    tol: float,
+    max_iter: int,
+    team: Team,
+) -> "_HeldOut":
+    """Fit the units to the other folds along the path, scoring them on this one."""
+    train = data.at(np.flatnonzero((folds >= 0) & (folds != fold)))
+    problem = build_problem(
+        train.X,
+        train.Y,
+        family=family,
+        penalty=penalty,
+        allowed=allowed,
+        sample_weight=train.weight,
+        offset=train.offset,
+    )
+    held_out = _HeldOut(problem, len(penalties), data.at(np.flatnonzero(folds == fold)), team)
+    solve(problem, penalties, curvature=curvature, tol=tol, max_iter=max_iter, reached=held_out.reached, team=team)
+    return held_out
 
 
 def _check_folds(folds: ArrayLike, n_times: int, weight: NDArray | None) -> NDArray[np.intp]:
@@ -151,51 +178,65 @@ def _check_folds(folds: ArrayLike, n_times: int, weight: NDArray | None) -> NDAr
 class _Data(NamedTuple):
     """What belongs to bins."""
 
-    X: NDArray
+    X: Design
     Y: NDArray
     weight: NDArray | None
     offset: NDArray | None
 
     def at(self, bins: NDArray) -> "_Data":
         weight = None if self.weight is None else self.weight[bins]
-        return _Data(self.X[bins], self.Y[bins], weight, None if self.offset is None else self.offset[bins])
+        return _Data(self.X.on(bins), self.Y[bins], weight, None if self.offset is None else self.offset[bins])
 
 
 class _HeldOut:
     """Scores the units on one held-out fold as they come down the path, and says who may go on."""
 
-    def __init__(self, problem: Problem, n_stages: int, test: _Data) -> None:
-        n_units = len(problem.Y)
-        self._family, self._design = problem.family, problem.design.on(test.X)
+    def __init__(self, problem: Problem, n_stages: int, test: _Data, team: Team) -> None:
+        self._problem, self._team = problem, team
+        self._design = problem.design.on(problem.penalty.design(test.X))
         self._offset = None if test.offset is None else test.offset.T
         weight = np.ones((len(test.Y), 1)) if test.weight is None else test.weight
         self._weight = np.broadcast_to(weight, test.Y.shape).T
-        self._Y = np.where(self._weight > 0, test.Y.T, 0)
-        self.mass: NDArray = self._weight.sum(axis=1)
-        self.packed = np.zeros((n_stages, n_units, problem.design.n_packed), dtype=problem.Y.dtype)
-        self.intercept = np.tile(constant_intercept(problem), (n_stages, 1))
+        self._Y = np.where(self._weight > 0, test.Y.T, 1).astype(problem.design.dtype)
+        self.mass: NDArray = self._weight.sum(axis=1, dtype=np.float64)
+        n_units = problem.n_units
+        self._packed: list[dict[int, NDArray]] = [{} for _ in range(n_units)]  # by stage, of those that may be chosen
+        self._intercept = np.tile(constant_intercept(problem), (n_stages, 1))
         self.deviance = np.full((n_stages, n_units), np.inf)
         still = np.flatnonzero(~(problem.null > 0))
-        self.deviance[:, still] = self._score(self.packed[0, still], self.intercept[0, still], still)
+        nothing = np.zeros((still.size, problem.design.n_packed), dtype=problem.design.dtype)
+        self.deviance[:, still] = self._score(nothing, self._intercept[0, still], still, problem.dispersion[still])
 
     def reached(self, found: Reached) -> NDArray[np.bool_]:
         """Score units that have finished a penalty; False for those that have become worse."""
         at = found.stage, found.units
-        self.packed[at], self.intercept[at] = found.packed, found.intercept
-        self.deviance[at] = self._score(found.packed, found.intercept, found.units)
+        for row, unit in enumerate(found.units):
+            self._packed[unit][int(found.stage[row])] = found.packed[row].copy()
+        self._intercept[at] = found.intercept
+        self.deviance[at] = self._score(found.packed, found.intercept, found.units, found.dispersion)
         before = self.deviance[np.maximum(found.stage - 1, 0), found.units]
         return ~(self.deviance[at] > before)
 
-    def _score(self, packed: NDArray, intercept: NDArray, units: NDArray) -> NDArray[np.float64]:
+    def solution(self, index: NDArray) -> tuple[NDArray, NDArray]:
+        """Coefficients ``(unit, feature)`` and intercepts of the units at their stages."""
+        design, units = self._problem.design, np.arange(index.size)
+        packed = np.zeros((index.size, design.n_packed), dtype=design.dtype)
+        for unit, stage in enumerate(index):
+            packed[unit] = self._packed[unit].get(int(stage), 0)
+        return self._problem.penalty.outer(design.unpack(packed, units)), self._intercept[index, units]
+
+    def _score(self, packed: NDArray, intercept: NDArray, units: NDArray, dispersion: NDArray) -> NDArray[np.float64]:
         """Weighted mean held-out deviance of some units; NaN without a held-out bin."""
-        out = np.full(units.size, np.nan)
+        out, family = np.full(units.size, np.nan), self._problem.family
         for low in range(0, units.size, ROWS):
             rows = slice(low, low + ROWS)
             some = units[rows]
-            eta = self._design.forward(packed[rows], some).astype(np.float64) + intercept[rows, None]
+            image = np.empty((some.size, self._Y.shape[1]), dtype=self._Y.dtype)
+            self._design.forward(packed[rows], some, image, self._team)
+            eta = image.astype(np.float64) + intercept[rows, None]
             if self._offset is not None:
                 eta += self._offset[some]
-            lost = self._family.deviance(self._Y[some], mean_of(eta, self._family))
+            lost = surprise(self._Y[some], mean_of(eta, family), family, dispersion[rows, None])
             lost = np.where(self._weight[some] > 0, self._weight[some] * lost, 0).sum(axis=1)
             np.divide(lost, self.mass[some], out=out[rows], where=self.mass[some] > 0)
         return out

@@ -1,48 +1,86 @@
-"""One fitting problem, checked and laid out for the solvers: units by time."""
+"""One fitting problem, checked: a design, responses, weights and known parts, unit by unit."""
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neurorec.glm.design_operator import MaskedDesign, as_design, check_finite
-from neurorec.glm.losses import Family, check_response, family_of
-from neurorec.recording import InputError
+from neurorec.glm.designs import Design, MaskedDesign, as_design, check_finite, column_ranges
+from neurorec.glm.dispersion import first_dispersion
+from neurorec.glm.kernels.losses import null_deviance
+from neurorec.glm.losses import Family, family_of
+from neurorec.glm.penalty import Penalty
+from neurorec.recording import InputError, first_offenders
+
+MOST_BYTES = 1 << 25  # of float64 copies of some units' responses
 
 
 class Problem(NamedTuple):
-    """Everything a solver reads but the penalty."""
+    """Everything a solver reads but the strength of the penalty."""
 
     design: MaskedDesign
-    Y: NDArray  # (unit, time)
-    W: NDArray | None  # (unit, time) or (1, time), mean 1 over time; None for equal weights
-    offset: NDArray | None  # (unit, time)
+    penalty: Penalty
+    Y: NDArray  # (time, unit), as given
+    weight: NDArray | None  # (time, unit) or (time, 1), mean 1 over time; None for equal weights
+    offset: NDArray | None  # (time, unit)
     family: Family
     mean: NDArray  # (unit,) weighted mean response, NaN where a unit was never observed
     null: NDArray  # (unit,) weighted mean half-deviance from that mean, 0 where the unit is constant
+    dispersion: NDArray  # (unit,) a first guess for negative binomial responses, NaN for others
+
+    @property
+    def n_units(self) -> int:
+        """Number of units."""
+        return self.Y.shape[1]
+
+    def weights(self, units: NDArray) -> NDArray:
+        """Weights ``(row, time)`` of some units, (1, time) where they are shared, (0, 0) for none, as loops take them."""
+        dtype = self.design.dtype
+        if self.weight is None:
+            return np.empty((0, 0), dtype=dtype)
+        chosen = self.weight if self.weight.shape[1] == 1 else self.weight[:, units]
+        return np.ascontiguousarray(chosen.T, dtype=dtype)
+
+    def responses(self, units: NDArray) -> NDArray:
+        """Responses ``(row, time)`` of some units; those of weight 0, which may be missing, are made 1."""
+        return self._cleaned(self.Y, units, 1.0)
+
+    def offsets(self, units: NDArray) -> NDArray | None:
+        """Offsets ``(row, time)`` of some units."""
+        return None if self.offset is None else self._cleaned(self.offset, units, 0.0)
+
+    def _cleaned(self, values: NDArray, units: NDArray, filling: float) -> NDArray:
+        found = np.ascontiguousarray(values[:, units].T, dtype=self.design.dtype)
+        if self.weight is not None:
+            weight = self.weight if self.weight.shape[1] == 1 else self.weight[:, units]
+            found[np.broadcast_to(weight.T == 0, found.shape)] = filling
+        return found
 
 
 def build_problem(
-    X: ArrayLike,
+    X: "ArrayLike | Design",
     Y: ArrayLike,
     *,
     family: str,
+    penalty: Penalty,
     allowed: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
 ) -> Problem:
-    """Check what the user gave and lay it out; bins of weight 0 for every unit are left out and may hold anything.
+    """Check what the user gave. Nothing is copied but bins that no unit uses, where they hold no numbers.
 
     Parameters
     ----------
-    X : array_like (time, feature)
+    X : array_like or Design (time, feature)
         Design, float32 or float64 (anything else becomes float64); all work is done in its type.
     Y : array_like (time, unit)
         Responses.
-    family : {"poisson", "bernoulli", "gaussian"}
-        Distribution of the responses.
+    family : str
+        See :func:`neurorec.glm.fit_population`.
+    penalty : Penalty
+        From `build_penalty`.
     allowed : array_like of bool (unit, feature), optional
-        False where a coefficient must be 0.
+        Columns each unit may use.
     sample_weight : array_like (time,) or (time, unit), optional
         Non-negative weights; responses of weight 0 may be missing.
     offset : array_like (time, unit), optional
@@ -51,47 +89,51 @@ def build_problem(
     Returns
     -------
     Problem
-        Arrays of the type of X.
 
     Raises
     ------
     InputError
         Where shapes disagree, a value is not finite or out of the family's range.
     """
-    X, Y, weight, offset = _used_bins(*check_shapes(X, Y, sample_weight, offset))
-    check_finite(X)
-    Y = np.ascontiguousarray(Y.T, dtype=X.dtype)
-    offset = None if offset is None else np.ascontiguousarray(offset.T, dtype=X.dtype)
-    W = None
+    design, Y, weight, offset = check_shapes(X, Y, sample_weight, offset)
+    lowest, highest = column_ranges(design)
+    if weight is not None and not (np.isfinite(lowest) & np.isfinite(highest)).all():
+        used = np.flatnonzero((weight > 0).any(axis=1))
+        if used.size < len(Y):  # bins that no unit uses may hold anything
+            design, Y, weight = design.on(used), Y[used], weight[used]
+            offset = None if offset is None else offset[used]
+            lowest, highest = column_ranges(design)
+    check_finite(lowest, highest)
     if weight is not None:
         mass = weight.mean(axis=0, dtype=np.float64)
-        W = np.ascontiguousarray((weight / np.where(mass > 0, mass, 1)).T, dtype=X.dtype)
-        for values in (Y, offset):
-            if values is not None:
-                values[np.broadcast_to(W == 0, values.shape)] = 0
+        weight = weight / np.where(mass > 0, mass, 1)
     kind = family_of(family)
-    check_response(Y, kind)
-    if offset is not None and not np.isfinite(offset).all():
-        raise InputError("offset", expected="finite values", found="NaN or infinity", remedy="leave those bins out")
-    mean, null = _null(Y, W, kind)
-    return Problem(MaskedDesign(X, _check_allowed(allowed, X, len(Y)), len(Y)), Y, W, offset, kind, mean, null)
+    allowed = _check_allowed(allowed, highest > lowest, Y.shape[1])
+    masked = MaskedDesign(penalty.design(design), allowed, Y.shape[1])
+    blank = np.full(Y.shape[1], np.nan)
+    problem = Problem(masked, penalty, Y, weight, offset, kind, blank, blank, blank)
+    return problem._replace(**_first_look(problem))
 
 
 def check_shapes(
-    X: ArrayLike, Y: ArrayLike, sample_weight: ArrayLike | None, offset: ArrayLike | None
-) -> tuple[NDArray, NDArray, NDArray | None, NDArray | None]:
+    X: "ArrayLike | Design", Y: ArrayLike, sample_weight: ArrayLike | None, offset: ArrayLike | None
+) -> tuple[Design, NDArray, NDArray | None, NDArray | None]:
     """Design, responses, weights as (time, unit) or (time, 1), offset."""
-    X, Y = as_design(X), np.asarray(Y)
-    if Y.ndim != 2 or len(Y) != len(X):
-        raise InputError("Y", expected=f"({len(X)}, unit)", found=str(Y.shape), remedy="match its bins to those of X")
+    design, Y = as_design(X), np.asarray(Y)
+    n_times = design.shape[0]
+    if Y.ndim != 2 or len(Y) != n_times:
+        raise InputError("Y", expected=f"({n_times}, unit)", found=str(Y.shape), remedy="match its bins to those of X")
+    if Y.dtype.kind not in "biuf":
+        Y = Y.astype(np.float64)
     weight = None
     if sample_weight is not None:
-        weight = np.asarray(sample_weight, dtype=np.float64)
+        weight = np.asarray(sample_weight)
+        weight = weight.astype(np.float32 if weight.dtype == bool else np.float64, copy=False)
         weight = weight[:, None] if weight.ndim == 1 else weight
-        if weight.shape not in ((len(X), 1), Y.shape):
+        if weight.shape not in ((n_times, 1), Y.shape):
             raise InputError(
                 "sample_weight",
-                expected=f"({len(X)},) or {Y.shape}",
+                expected=f"({n_times},) or {Y.shape}",
                 found=str(weight.shape),
                 remedy="give one weight per bin, or per bin and unit",
             )
@@ -102,48 +144,73 @@ def check_shapes(
         offset = np.asarray(offset)
         if offset.shape != Y.shape:
             raise InputError("offset", expected=str(Y.shape), found=str(offset.shape), remedy="match it to Y")
-    return X, Y, weight, offset
+    return design, Y, weight, offset
 
 
-def _used_bins(
-    X: NDArray, Y: NDArray, weight: NDArray | None, offset: NDArray | None
-) -> tuple[NDArray, NDArray, NDArray | None, NDArray | None]:
-    """Leave out the bins that no unit uses: they cost time and may hold anything."""
-    if weight is None:
-        return X, Y, weight, offset
-    used = (weight > 0).any(axis=1)
-    if used.all():
-        return X, Y, weight, offset
-    return X[used], Y[used], weight[used], None if offset is None else offset[used]
-
-
-def _check_allowed(allowed: ArrayLike | None, X: NDArray, n_units: int) -> NDArray | None:
+def _check_allowed(allowed: ArrayLike | None, varies: NDArray, n_units: int) -> NDArray | None:
     """The mask, with columns that do not vary taken out: beside a free intercept they say nothing."""
-    varies = X.max(axis=0, initial=-np.inf) > X.min(axis=0, initial=np.inf)
     if allowed is None:
-        return None if varies.all() else np.broadcast_to(varies, (n_units, X.shape[1]))
+        return None if varies.all() else np.broadcast_to(varies, (n_units, varies.size))
     allowed = np.asarray(allowed)
-    if allowed.shape != (n_units, X.shape[1]) or allowed.dtype != bool:
+    if allowed.shape != (n_units, varies.size) or allowed.dtype != bool:
         raise InputError(
             "allowed",
-            expected=f"booleans {(n_units, X.shape[1])}, (unit, feature)",
+            expected=f"booleans {(n_units, varies.size)}, (unit, feature)",
             found=f"{allowed.dtype} {allowed.shape}",
             remedy="True where a unit may use a column",
         )
     return allowed if varies.all() else allowed & varies
 
 
-def _null(Y: NDArray, W: NDArray | None, family: Family) -> tuple[NDArray, NDArray]:
-    """Weighted mean and mean half-deviance from it, one unit at a time: float64 copies of all would be large."""
-    n_units = len(Y)
-    mean, null = np.full(n_units, np.nan), np.zeros(n_units)
-    for unit in range(n_units):
-        weight = np.ones(1) if W is None else W[min(unit, len(W) - 1)].astype(np.float64)
-        if not weight.any():
-            continue
-        y = Y[unit].astype(np.float64)
-        mean[unit] = np.mean(weight * y)
-        seen = y[weight > 0] if weight.size > 1 else y
-        if seen.max() > seen.min():
-            null[unit] = 0.5 * np.mean(weight * family.deviance(y, mean[unit]))
-    return mean, null
+def _first_look(problem: Problem) -> dict[str, NDArray]:
+    """Mean, null deviance and first dispersion of every unit, some units at a time; refuses what cannot be fitted."""
+    n_units, family = problem.n_units, problem.family
+    mean, null, dispersion = np.full(n_units, np.nan), np.zeros(n_units), np.full(n_units, np.nan)
+    size = max(1, MOST_BYTES // (8 * len(problem.Y)))
+    for low in range(0, n_units, size):
+        units = np.arange(low, min(low + size, n_units))
+        responses, weights = problem.responses(units), problem.weights(units)
+        offsets = problem.offsets(units)
+        if offsets is not None and not np.isfinite(offsets).all():
+            raise InputError("offset", expected="finite values", found="NaN or infinity", remedy="leave those bins out")
+        _check_range(responses, weights, units, family)
+        for row, unit in enumerate(units):
+            w = weights[row] if len(weights) > 1 else weights.reshape(-1)
+            if w.size and not w.any():
+                continue
+            y = responses[row]
+            moments = _moments(y, w)
+            mean[unit] = moments[0]
+            if family.name == "negative_binomial":
+                dispersion[unit] = first_dispersion(*np.array(moments)[:, None])[0]
+            null[unit] = null_deviance(family.code, y, w, dispersion[unit])
+    return {"mean": mean, "null": null, "dispersion": dispersion}
+
+
+def _moments(y: NDArray, w: NDArray) -> tuple[float, float]:
+    y = y.astype(np.float64)
+    if not w.size:
+        return float(y.mean()), float(y.var())
+    mean = float(np.mean(w * y))
+    return mean, float(np.mean(w * (y - mean) ** 2))
+
+
+def _check_range(Y: NDArray, W: NDArray, units: NDArray, family: Family) -> None:
+    """Check that responses ``(row, time)`` are within the family's range."""
+    low, high = Y.min(axis=1), Y.max(axis=1)  # NaN shows in both
+    good = (low >= family.lowest) & (high <= family.highest) & np.isfinite(low) & np.isfinite(high)
+    if family.open:
+        good &= low > family.lowest
+    if not good.all():
+        row = int(np.flatnonzero(~good)[0])
+        y = Y[row].astype(np.float64)
+        inside = np.isfinite(y) & (y >= family.lowest) & (y <= family.highest) & ~(family.open & (y == family.lowest))
+        bounds = f"between {family.lowest:g} and {family.highest:g}"
+        if np.isinf(family.highest):
+            bounds = f"> {family.lowest:g}" if family.open else f">= {family.lowest:g}"
+        raise InputError(
+            "Y",
+            expected=f"finite values {bounds if np.isfinite(family.lowest) else ''} for the {family.name} family",
+            found=f"{y[~inside][0]:g} in units {first_offenders(units[~good])}",
+            remedy="leave those bins out with sample_weight 0, or choose another family",
+        )

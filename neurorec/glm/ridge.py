@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from neurorec.glm.curvature import Preconditioner, PreconditionerAt
-from neurorec.glm.descent import Pair, Proposal, Standing, dot
-from neurorec.glm.line_search import Slope
+from neurorec.glm.curvature import Preconditioner
+from neurorec.glm.kernels.quasi_newton import first_loop, row_dots, second_loop
+from neurorec.glm.standing import Proposal, Slope, Standing
+from neurorec.glm.team import Team
 
 
 class RidgeRule:
@@ -26,35 +27,28 @@ class RidgeRule:
     def __init__(self, preconditioner: Preconditioner) -> None:
         self._preconditioner = preconditioner
 
-    def propose(self, standing: Standing) -> Proposal:
+    def propose(self, standing: Standing, team: Team) -> Proposal:
         """Say where to go."""
-        penalty, pairs = standing.penalty, standing.pairs
+        penalty = standing.penalty
         g = standing.G + penalty[:, None].astype(standing.G.dtype) * standing.B
-        at = self._preconditioner.at(standing.units, penalty)
-        d = -_quasi_newton(g, pairs, penalty, at)
-        decrement, square = -dot(g, d), dot(g, g)
+        d = self._quasi_newton(standing, g, team)
+        np.negative(d, out=d)
+        decrement, square = -row_dots(g, d), row_dots(g, g)
         lost = ~(decrement > 0) & (square > 0)
         if lost.any():  # rounding has made the pairs useless
-            d[lost] = -at.keep(lost).apply(g[lost])
-            decrement[lost] = -dot(g[lost], d[lost])
+            d[lost] = -self._preconditioner.apply(g[lost], standing.units[lost], penalty[lost], team)
+            decrement[lost] = -row_dots(g[lost], d[lost])
         bound = np.where(penalty > 0, square / (2 * np.where(penalty > 0, penalty, 1)), decrement / 2)
-        slope = Slope(-decrement, penalty * dot(standing.B, d), penalty * dot(d, d), np.full(len(d), np.inf))
+        along, length = row_dots(standing.B, d), row_dots(d, d)
+        slope = Slope(-decrement, penalty * along, penalty * length, np.full(len(d), np.inf))
         return Proposal(d, slope, bound)
 
-
-def _quasi_newton(g: NDArray, pairs: list[Pair], penalty: NDArray, at: PreconditionerAt) -> NDArray:
-    """Inverse Hessian of the pairs times g: the two-loop recursion (https://doi.org/10.1007/BF01589116)."""
-    q, dtype = g.copy(), g.dtype
-    loops = []
-    for pair in reversed(pairs):
-        bend = pair.sy + penalty * pair.ss
-        rho = np.divide(1, bend, out=np.zeros_like(bend), where=bend > 0)
-        alpha = rho * dot(pair.s, q)
-        q -= alpha.astype(dtype)[:, None] * pair.y
-        q -= (alpha * penalty).astype(dtype)[:, None] * pair.s
-        loops.append((pair, rho, alpha))
-    q = at.apply(q)
-    for pair, rho, alpha in reversed(loops):
-        beta = rho * (dot(pair.y, q) + penalty * dot(pair.s, q))
-        q += (alpha - beta).astype(dtype)[:, None] * pair.s
-    return q
+    def _quasi_newton(self, standing: Standing, g: NDArray, team: Team) -> NDArray:
+        """Inverse Hessian of the pairs times g: the two-loop recursion (https://doi.org/10.1007/BF01589116)."""
+        q = g.copy()
+        pairs, n = standing.pairs, len(g)
+        args = (pairs.s, pairs.y, pairs.sy, pairs.ss, pairs.order, standing.penalty, np.zeros(pairs.sy.shape))
+        team.over(n, lambda low, high: first_loop(q, *args, low, high))
+        q = self._preconditioner.apply(q, standing.units, standing.penalty, team)
+        team.over(n, lambda low, high: second_loop(q, *args, low, high))
+        return q

@@ -6,16 +6,22 @@ from numpy.typing import ArrayLike, NDArray
 from neurorec.glm.losses import FAMILIES, RATE_FLOOR, family_of
 
 
-def deviance(Y: ArrayLike, mu: ArrayLike, family: str = "poisson") -> NDArray[np.float64]:
+def deviance(
+    Y: ArrayLike, mu: ArrayLike, family: str = "poisson", *, dispersion: ArrayLike = np.nan
+) -> NDArray[np.float64]:
     """Deviance of every response: twice the log-likelihood of the saturated model above that of ``mu``.
 
     Parameters
     ----------
     Y, mu : array_like (time, unit)
         Responses and their predicted means, both per bin.
-    family : {"poisson", "bernoulli", "gaussian"}
+    family : {"poisson", "bernoulli", "gaussian", "gamma", "negative_binomial"}
         Poisson: 2 (y log(y / mu) - y + mu). Bernoulli: 2 (y log(y / mu) + (1 - y) log((1 - y) / (1 - mu))).
-        Gaussian: (y - mu)^2. Means are kept 1e-9 away from 0 (and from 1, Bernoulli).
+        Gaussian: (y - mu)^2. Gamma: 2 ((y - mu) / mu - log(y / mu)). Negative binomial of dispersion a:
+        2 (y log(y / mu) - (y + 1/a) log((1 + a y) / (1 + a mu))). Means are kept 1e-9 away from 0 (and from 1,
+        Bernoulli).
+    dispersion : float or array_like (unit,)
+        a, of negative binomial responses only.
 
     Returns
     -------
@@ -27,11 +33,18 @@ def deviance(Y: ArrayLike, mu: ArrayLike, family: str = "poisson") -> NDArray[np
     >>> deviance([[0.0], [2.0]], [[1.0], [2.0]]).tolist()
     [[2.0], [0.0]]
     """
-    return family_of(family).deviance(np.asarray(Y, dtype=np.float64), np.asarray(mu, dtype=np.float64))
+    return family_of(family).deviance(
+        np.asarray(Y, dtype=np.float64), np.asarray(mu, dtype=np.float64), np.asarray(dispersion, dtype=np.float64)
+    )
 
 
 def fraction_deviance_explained(
-    Y: ArrayLike, mu: ArrayLike, family: str = "poisson", *, sample_weight: ArrayLike | None = None
+    Y: ArrayLike,
+    mu: ArrayLike,
+    family: str = "poisson",
+    *,
+    sample_weight: ArrayLike | None = None,
+    dispersion: ArrayLike = np.nan,
 ) -> NDArray[np.float64]:
     """Fraction of the deviance of each unit that a prediction explains.
 
@@ -41,7 +54,7 @@ def fraction_deviance_explained(
     ----------
     Y, mu : array_like (time, unit)
         Responses and predicted means.
-    family : {"poisson", "bernoulli", "gaussian"}
+    family, dispersion
         See :func:`deviance`.
     sample_weight : array_like (time,) or (time, unit), optional
         Bins of weight 0 take part in nothing.
@@ -58,12 +71,12 @@ def fraction_deviance_explained(
     array([ 1., nan])
     """
     Y, mu, weight = _aligned(Y, mu, sample_weight)
-    total = null_deviance(Y, family, weight)
-    lost = (weight * deviance(Y, mu, family)).sum(axis=0)
+    total = null_deviance(Y, family, weight, dispersion=dispersion)
+    lost = (weight * deviance(Y, mu, family, dispersion=dispersion)).sum(axis=0)
     return 1 - np.divide(lost, total, out=np.full_like(total, np.nan), where=total > 0)
 
 
-def null_deviance(Y: NDArray, family: str, weight: NDArray) -> NDArray[np.float64]:
+def null_deviance(Y: NDArray, family: str, weight: NDArray, *, dispersion: ArrayLike = np.nan) -> NDArray[np.float64]:
     """Weighted sum over time of the deviance from each unit's own weighted mean: ``(unit,)``, exactly 0 if constant."""
     mass = weight.sum(axis=0)
     mean = (weight * Y).sum(axis=0) / np.where(mass > 0, mass, 1)
@@ -71,7 +84,8 @@ def null_deviance(Y: NDArray, family: str, weight: NDArray) -> NDArray[np.float6
     varies = np.where(used, Y, -np.inf).max(axis=0, initial=-np.inf) > np.where(used, Y, np.inf).min(
         axis=0, initial=np.inf
     )
-    return np.where(varies, (weight * FAMILIES[family].deviance(Y, mean)).sum(axis=0), 0.0)
+    lost = weight * FAMILIES[family].deviance(Y, mean, np.asarray(dispersion, dtype=np.float64))
+    return np.where(varies, lost.sum(axis=0), 0.0)
 
 
 def bits_per_spike(Y: ArrayLike, mu: ArrayLike, *, sample_weight: ArrayLike | None = None) -> NDArray[np.float64]:

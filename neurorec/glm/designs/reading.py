@@ -1,0 +1,66 @@
+"""What the user gave as a design matrix, as a design."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neurorec.glm.designs.blocked import BlockedDesign
+from neurorec.glm.designs.dense import DenseDesign
+from neurorec.glm.designs.protocol import Design, block_bounds_of
+from neurorec.recording import InputError, first_offenders
+
+
+def as_design(X: "ArrayLike | Design") -> Design:
+    """The design, not copied if it is float32 or float64 already; lazy and memory-mapped arrays stay where they are.
+
+    Raises
+    ------
+    InputError
+        Where it is not a matrix with at least one bin.
+    """
+    if isinstance(X, Design):
+        return X
+    found: Any = X if _is_lazy(X) else np.asarray(X)
+    if len(found.shape) != 2 or not found.shape[0]:
+        raise InputError(
+            "X", expected="(time, feature), at least one bin", found=str(tuple(found.shape)), remedy="pass a matrix"
+        )
+    if found is X and _is_lazy(X):
+        return BlockedDesign(found)
+    return DenseDesign(found if found.dtype in (np.float32, np.float64) else found.astype(np.float64))
+
+
+def _is_lazy(X: Any) -> bool:
+    """Memory-mapped files, and dask, zarr and h5py arrays, which all know their chunks."""
+    if isinstance(X, np.ndarray):
+        return isinstance(X, np.memmap)
+    return getattr(X, "chunks", None) is not None and hasattr(X, "shape") and hasattr(X, "dtype")
+
+
+def column_ranges(design: Design) -> tuple[NDArray, NDArray]:
+    """Smallest and largest value of every column ``(feature,)``; NaN and infinity show.
+
+    Returns
+    -------
+    lowest, highest : ndarray (feature,)
+    """
+    lowest = np.full(design.shape[1], np.inf)
+    highest = np.full(design.shape[1], -np.inf)
+    for low, high in block_bounds_of(design):
+        rows = design.block(low, high)
+        np.minimum(lowest, rows.min(axis=0), out=lowest)
+        np.maximum(highest, rows.max(axis=0), out=highest)
+    return lowest, highest
+
+
+def check_finite(lowest: NDArray, highest: NDArray) -> None:
+    """Check that no column holds NaN or infinity; the error names the columns."""
+    bad = np.flatnonzero(~(np.isfinite(lowest) & np.isfinite(highest)))
+    if bad.size:
+        raise InputError(
+            "X",
+            expected="finite values",
+            found=f"NaN or infinity in columns {first_offenders(bad)}",
+            remedy="drop those bins, or fill the missing values",
+        )

@@ -1,0 +1,198 @@
+"""The exact line search of each row: best step along a direction, with the best intercept, from kept images alone."""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from neurorec.glm.kernels.losses import (
+    BERNOULLI,
+    BLOCK,
+    GAMMA,
+    GAUSSIAN,
+    POISSON,
+    SUMS,
+    derivatives,
+    exponential,
+)
+
+LONGEST = 5.0  # first guess of a step moves no eta further than this, or exp would overflow
+ACCURACY = 0.3  # slope left, as a share of that at step 0; smaller ones cost evaluations and save no passes
+MOST_EVALUATIONS = 30
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
+def _evaluate(family, e, d, y, w, dispersion, step, shift, residual, scratch, sums):
+    """Weighted residuals at eta = e + step d + shift, and the sums over time that a Newton step needs.
+
+    ``sums``: of the slope, slope d, curvature, curvature d, curvature d^2, in float64 over blocks.
+    """
+    n, weighted = e.size, w.size > 0
+    eta, bend = scratch[0], scratch[1]
+    t, c = e.dtype.type(step), e.dtype.type(shift)
+    zero = e.dtype.type(0)
+    sums[:] = 0.0
+    for low in range(0, n, BLOCK):
+        m = min(BLOCK, n - low)
+        db, rb = d[low : low + m], residual[low : low + m]
+        for i in range(m):
+            eta[i] = e[low + i] + t * db[i] + c
+        derivatives(family, eta[:m], y[low : low + m], dispersion, rb, bend[:m])
+        if weighted:
+            for i in range(m):
+                rb[i] *= w[low + i]
+                bend[i] *= w[low + i]
+        s0, s1, b0, b1, b2 = zero, zero, zero, zero, zero
+        for i in range(m):
+            s0 += rb[i]
+            s1 += rb[i] * db[i]
+            b0 += bend[i]
+            b1 += bend[i] * db[i]
+            b2 += bend[i] * db[i] * db[i]
+        sums[0] += s0
+        sums[1] += s1
+        sums[2] += b0
+        sums[3] += b1
+        sums[4] += b2
+    for k in range(5):
+        sums[k] /= n
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={*SUMS, "nnan"})
+def _range_and_mean(d):
+    lowest, highest = d[0], d[0]
+    total = 0.0
+    for low in range(0, d.size, BLOCK):
+        part = d.dtype.type(0)
+        for x in d[low : low + BLOCK]:
+            lowest = x if x < lowest else lowest
+            highest = x if x > highest else highest
+            part += x
+        total += part
+    return float(lowest), float(highest), total / d.size
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _damped(change):
+    """Share of a Newton step that surely goes down, the largest change of eta being ``change``."""
+    return math.log1p(change) / max(change, 1e-30)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _search_row(family, e, d, y, w, dispersion, slope, residual, scratch, sums):
+    """Minimise one row's objective over (step, shift); ``slope``: start, linear, square, longest."""
+    lowest, highest, middle = _range_and_mean(d)
+    step = min(1.0, LONGEST / max(max(highest - middle, middle - lowest), 1e-30), slope[3])
+    moving = slope[0] < 0
+    if not moving:
+        step = 0.0
+    shift = -step * middle
+    for evaluation in range(1, MOST_EVALUATIONS + 1):
+        _evaluate(family, e, d, y, w, dispersion, step, shift, residual, scratch, sums)
+        if not moving or evaluation == MOST_EVALUATIONS:
+            break
+        down, bend = sums[1] + slope[1] + step * slope[2], sums[4] + slope[2]
+        along = abs(down) <= ACCURACY * -slope[0] or (step >= slope[3] and down < 0)
+        if along and sums[0] ** 2 <= 1e-3 * sums[2] * -slope[0]:
+            break
+        lean = sums[3] / max(sums[2], 1e-300)
+        curvature = max(bend - lean * sums[3], 1e-14 * bend)
+        change = -(down - lean * sums[0]) / curvature if curvature > 0 else 0.0
+        lift = -sums[0] / max(sums[2], 1e-300) - lean * change
+        if family != GAUSSIAN:
+            share = _damped(max(abs(lift + change * lowest), abs(lift + change * highest)))
+            change *= share
+            lift *= share
+        if not (np.isfinite(change) and np.isfinite(lift)):
+            break
+        shift += lift
+        step = min(step + change, slope[3])
+    return step, shift
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _first_shift(family, e, y, w):
+    """A first guess of the intercept beside e, the exact one for Poisson, Gaussian and gamma; safe for any e."""
+    n, weighted = e.size, w.size > 0
+    sign = -1.0 if family == GAMMA else 1.0
+    highest = -np.inf
+    for i in range(n):
+        if not weighted or w[i] > 0:
+            highest = max(highest, sign * e[i])
+    total, mean, middle = 0.0, 0.0, 0.0
+    for i in range(n):
+        weight = w[i] if weighted else 1.0
+        if weight > 0:
+            if family == GAUSSIAN:
+                middle += weight * e[i]
+            else:
+                total += weight * (y[i] if family == GAMMA else 1.0) * exponential(sign * e[i] - highest)
+            mean += weight * y[i]
+    mean /= n
+    if family == GAUSSIAN:
+        return mean - middle / n
+    if family == GAMMA:
+        return math.log(total / n) + highest
+    link = math.log(mean / (1 - mean)) if family == BERNOULLI else math.log(mean)
+    return link - math.log(total / n) - highest
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _centre_row(family, e, zeros, y, w, dispersion, residual, scratch, sums):
+    """The best intercept beside e, by damped Newton steps."""
+    shift = _first_shift(family, e, y, w)
+    for _ in range(MOST_EVALUATIONS):
+        _evaluate(family, e, zeros, y, w, dispersion, 0.0, shift, residual, scratch, sums)
+        lift = -sums[0] / max(sums[2], 1e-300)
+        if family == POISSON or family == GAUSSIAN or family == GAMMA or not abs(lift) > 1e-6:
+            break
+        shift += lift * _damped(abs(lift))
+    return shift
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def search_rows(family, E, D, Y, W, dispersion, slope, fresh, low, high, out):
+    """Line searches of the rows low to high; rows that are ``fresh`` only add D and find their intercept.
+
+    Parameters
+    ----------
+    family : int
+        See `neurorec.glm.kernels.losses`.
+    E : (row, time)
+        Linear predictors, moved in place to the minimum.
+    D : (row, time)
+        Images of the directions, replaced in place by the weighted residuals there.
+    Y : (row, time)
+        Responses.
+    W : (row, time), (1, time) or (0, 0)
+        Weights of mean 1; none.
+    dispersion : (row,)
+        Of negative binomial responses.
+    slope : (4, row)
+        start, linear, square, longest; see `Slope`.
+    fresh : (row,) of bool
+        Rows that begin.
+    out : (4, row)
+        Written: step, shift of the intercept, mean residual, mean curvature.
+    """
+    n_times = E.shape[1]
+    residual = np.empty(n_times, dtype=E.dtype)
+    scratch = np.empty((2, BLOCK), dtype=E.dtype)
+    zeros = np.zeros(n_times if fresh[low:high].any() else 0, dtype=E.dtype)
+    sums = np.empty(5)
+    for row in range(low, high):
+        e, d, y = E[row], D[row], Y[row]
+        w = W[row] if len(W) > 1 else W.reshape(-1)
+        if fresh[row]:
+            for i in range(n_times):
+                e[i] += d[i]
+            step, shift = 1.0, _centre_row(family, e, zeros, y, w, dispersion[row], residual, scratch, sums)
+            t = e.dtype.type(0)
+        else:
+            step, shift = _search_row(family, e, d, y, w, dispersion[row], slope[:, row], residual, scratch, sums)
+            t = e.dtype.type(step)
+        c = e.dtype.type(shift)
+        for i in range(n_times):
+            e[i] += t * d[i] + c
+            d[i] = residual[i]
+        out[0, row], out[1, row], out[2, row], out[3, row] = step, shift, sums[0], sums[2]
