@@ -1,31 +1,34 @@
-"""Steps and bounds under an elastic-net penalty: proximal quasi-Newton on each unit's working set."""
+"""Steps and bounds under an elastic-net or group-lasso penalty: proximal quasi-Newton on each unit's working set."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurorec.glm.curvature import Preconditioner
-from neurorec.glm.descent import Proposal, Standing, dot
-from neurorec.glm.lasso import minimise_lasso
-from neurorec.glm.line_search import Slope
-
-NEAR = 0.9  # columns whose gradient is above this share of the threshold are worked on beside those in use
-BLOCK_ENTRIES = 1 << 24  # entries of the working-set Hessians held at a time
+from neurorec.glm.kernels.proximal import propose_rows
+from neurorec.glm.standing import Proposal, Slope, Standing
+from neurorec.glm.team import Team
 
 
 class ElasticNetRule:
-    """Proximal quasi-Newton directions for penalty (l1_ratio |b|_1 + (1 - l1_ratio) / 2 |b|_2^2).
+    """Proximal quasi-Newton directions for penalty (l1_ratio sum_j u_j |b_j| + (1 - l1_ratio) / 2 |b|_2^2).
+
+    With groups the absolute values become sum_g u_g |b_g|_2, and what follows holds with the norms of groups in their
+    place.
 
     The model of the loss is its gradient and a BFGS Hessian that starts from h_n Gram; its minimum under the penalty
-    is found by coordinate descent on the columns in use or near to it, for all units at a time. Along the way there
-    the absolute values are bounded by the straight line between their ends, so that no step is longer than 1.
+    is found by coordinate descent and conjugate gradients on the columns in use or near to it, unit by unit. Along the
+    way there the absolute values are bounded by the straight line between their ends, so that no step is longer than
+    1. Where that way does not go down, rounding has spoilt the curvature pairs, and the model does without them.
 
     The bound on f - f_best is the Fenchel duality gap at the residuals, whose mean is 0 as a free intercept demands.
-    With g the gradient of the loss, l1 and l2 the two parts of the penalty, it is
+    With g the gradient of the loss, l1_j = penalty l1_ratio u_j and l2 = penalty (1 - l1_ratio), it is
 
-        sum_j g_j b_j + l1 |b_j| + l2 / 2 b_j^2 + max(|g_j| - l1, 0)^2 / (2 l2),
+        sum_j g_j b_j + l1_j |b_j| + l2 / 2 b_j^2 + max(|g_j| - l1_j, 0)^2 / (2 l2),
 
-    every term of which is >= 0; where l2 = 0 the last one becomes (max_j |g_j| / l1 - 1) d, since l1 |b|_1 at the
-    minimum is at most d, the half-deviance with no coefficients.
+    every term of which is >= 0; where l2 = 0 the last one becomes max_j (|g_j| / l1_j - 1, 0) d, since the penalty at
+    the minimum is at most d, the half-deviance with no coefficients. It is infinite where neither part of the penalty
+    holds a column whose gradient is not 0. All of it is computed in float64 from the gradient as given: an error e of
+    that gradient changes the bound by about e'(b - b_dual), with b_dual = -sign(g) max(|g| - l1, 0) / l2.
 
     Parameters
     ----------
@@ -35,104 +38,74 @@ class ElasticNetRule:
         In (0, 1].
     worst : ndarray (unit,)
         Half-deviance with no coefficients.
+    weight : ndarray (packed,) or (unit, packed), optional
+        Weights u of the absolute values, >= 0; 1 by default. A group has that of its first column.
+    groups : ndarray of int (packed,), optional
+        Group of each packed column, the same for all units; -1 for a column on its own, as all are by default.
     """
 
-    def __init__(self, preconditioner: Preconditioner, l1_ratio: float, worst: NDArray) -> None:
-        self._metric, self._l1_ratio, self._worst = preconditioner, l1_ratio, worst
+    def __init__(
+        self,
+        preconditioner: Preconditioner,
+        l1_ratio: float,
+        worst: NDArray,
+        weight: NDArray | None = None,
+        groups: NDArray | None = None,
+    ) -> None:
+        self._preconditioner, self._l1_ratio = preconditioner, l1_ratio
+        self._worst = np.ascontiguousarray(worst, dtype=np.float64)
+        self._weight = None if weight is None else np.ascontiguousarray(np.atleast_2d(weight), dtype=np.float64)
+        self._grouped = None if groups is None else grouped(np.asarray(groups))
+        self._metric: tuple[NDArray, ...] | None = None
 
-    def propose(self, standing: Standing) -> Proposal:
-        """Say where to go."""
-        B = standing.B
-        l1, l2 = standing.penalty * self._l1_ratio, standing.penalty * (1 - self._l1_ratio)
-        g = standing.G + l2[:, None].astype(B.dtype) * B
-        d = self._target(standing, g, l1, l2) - B
-        change = l1 * (_size(B + d) - _size(B))
-        start = dot(g, d) + change
-        uphill = np.flatnonzero(~(start < 0) & d.any(axis=1))
-        if uphill.size and standing.pairs:  # rounding has made the pairs useless
-            plain = self.propose(standing.keep(uphill)._replace(pairs=[]))
-            d[uphill], start[uphill] = plain.direction, plain.slope.start
-            change[uphill] = plain.slope.linear - l2[uphill] * dot(B[uphill], d[uphill])
-        slope = Slope(start, l2 * dot(B, d) + change, l2 * dot(d, d), np.ones(len(d)))
-        return Proposal(d, slope, self._bound(standing, l1, l2))
+    def propose(self, standing: Standing, team: Team) -> Proposal:
+        """Directions, slopes along them and bounds; a row without a way down gets a direction of 0."""
+        B, G = np.ascontiguousarray(standing.B), np.ascontiguousarray(standing.G)
+        n_rows, n_packed = B.shape
+        weight = np.ones((1, n_packed)) if self._weight is None else self._weight
+        sequence, begin = (np.arange(n_packed), np.arange(n_packed + 1)) if self._grouped is None else self._grouped
+        penalty = np.asarray(standing.penalty, dtype=np.float64)
+        *rings, order = (np.ascontiguousarray(part) for part in standing.pairs)
+        direction, slope, bound = np.zeros_like(B), np.zeros((len(Slope._fields), n_rows)), np.empty(n_rows)
+        slope[-1] = 1
+        fixed = (
+            (np.ascontiguousarray(standing.units), B, G, penalty * self._l1_ratio, penalty * (1 - self._l1_ratio)),
+            (*rings, order),
+            self._curvature(B.dtype),
+            (sequence, begin, weight),
+        )
+        team.over(n_rows, lambda low, high: propose_rows(low, high, *fixed, self._worst, direction, slope, bound))
+        return Proposal(direction, Slope(*slope), bound)
 
-    def _target(self, standing: Standing, g: NDArray, l1: NDArray, l2: NDArray) -> NDArray:
-        """Minimum of the model of the objective, packed; units of like working sets are worked on together."""
-        B, units = standing.B, standing.units
-        target = B.copy()
-        working = self._working_set(standing, l1)
-        updates = _updates(self._metric, standing, l2)
-        size = working.sum(axis=1)
-        order = np.argsort(size)
-        low = 0
-        while low < order.size:
-            high = _block_end(size[order], low)
-            rows = order[low:high]
-            columns, used = _table(working[rows])
-            hessian = self._metric.hessian(units[rows], columns, l2[rows])
-            if updates:
-                parts = np.stack([np.take_along_axis(vector[rows], columns, axis=1) for vector, _ in updates], axis=1)
-                signs = np.array([sign for _, sign in updates], dtype=B.dtype)[:, None]
-                hessian += np.matmul((signs * parts).transpose(0, 2, 1), parts)
-            hessian *= used[:, :, None] & used[:, None, :]
-            diagonal = np.einsum("nkk->nk", hessian)
-            diagonal[~used] = 1
-            now = np.take_along_axis(B[rows], columns, axis=1) * used
-            best = minimise_lasso(hessian, np.take_along_axis(g[rows], columns, axis=1) * used, now, l1[rows])
-            r, slot = np.nonzero(used)
-            target[rows[r], columns[r, slot]] = best[r, slot]
-            low = high
-        return target
-
-    def _working_set(self, standing: Standing, l1: NDArray) -> NDArray[np.bool_]:
-        return (standing.B != 0) | (np.abs(standing.G) > (NEAR * l1)[:, None])
-
-    def _bound(self, standing: Standing, l1: NDArray, l2: NDArray) -> NDArray[np.float64]:
-        B = standing.B
-        over = np.maximum(np.abs(standing.G).astype(np.float64) - l1[:, None], 0)
-        bound = (standing.G.astype(np.float64) * B + l1[:, None] * np.abs(B) + l2[:, None] / 2 * B**2).sum(axis=1)
-        if self._l1_ratio < 1:
-            bound += (over**2).sum(axis=1) / (2 * l2)
-        else:
-            bound += over.max(axis=1, initial=0) / l1 * self._worst[standing.units]
-        return bound
+    def _curvature(self, dtype: np.dtype) -> tuple[NDArray, ...]:
+        """Gram matrices of the common and of each unit's private columns, their scale, and what keeps them regular."""
+        if self._metric is None:
+            known = self._preconditioner
+            scale = np.ascontiguousarray(known._scale, dtype=np.float64)
+            gram, private = (np.ascontiguousarray(part, dtype=dtype) for part in (known._common_gram, known._private))
+            self._metric = (gram, private, scale, known._least(np.arange(scale.size)))
+        return self._metric
 
 
-def _size(B: NDArray) -> NDArray[np.float64]:
-    return np.abs(B).sum(axis=1, dtype=np.float64)
+def grouped(groups: NDArray) -> tuple[NDArray, NDArray]:
+    """Columns in the order of their groups, and where each group begins, ``(group + 1,)``.
 
+    Parameters
+    ----------
+    groups : ndarray of int (column,)
+        Group of each column, -1 for a column on its own.
 
-def _block_end(size: NDArray, low: int) -> int:
-    """End of the block of rows, sorted by size, whose Hessians fit; at least one row."""
-    entries = np.arange(1, size.size - low + 1) * np.maximum(size[low:], 1).astype(np.int64) ** 2
-    return low + max(1, int(np.searchsorted(entries, BLOCK_ENTRIES, side="right")))
+    Returns
+    -------
+    sequence : ndarray (column,)
+    begin : ndarray (group + 1,)
 
-
-def _table(working: NDArray) -> tuple[NDArray, NDArray]:
-    """Columns in use, ``(row, slot)``, and which slots are filled."""
-    size = working.sum(axis=1)
-    columns = np.argsort(~working, axis=1, kind="stable")[:, : size.max(initial=0)]
-    return columns, np.arange(columns.shape[1]) < size[:, None]
-
-
-def _updates(metric: Preconditioner, standing: Standing, l2: NDArray) -> list[tuple[NDArray, float]]:
-    """The BFGS Hessian as its start plus signed outer products of ``(row, packed)`` vectors.
-
-    H+ = H + y y' / s'y - (H s)(H s)' / s'H s for each pair in turn; a pair of no curvature adds nothing.
+    Examples
+    --------
+    >>> sequence, begin = grouped(np.array([1, 0, 1, -1]))
+    >>> [sequence[low:high].tolist() for low, high in zip(begin, begin[1:])]
+    [[1], [0, 2], [3]]
     """
-    updates: list[tuple[NDArray, float]] = []
-    for pair in standing.pairs:
-        y = pair.y + l2[:, None].astype(pair.y.dtype) * pair.s
-        Hs = metric.metric_product(standing.units, pair.s, l2)
-        for vector, sign in updates:
-            Hs += (sign * dot(vector, pair.s)).astype(y.dtype)[:, None] * vector
-        sy, sHs = pair.sy + l2 * pair.ss, dot(pair.s, Hs)
-        valid = (sy > 1e-7 * pair.ss) & (sHs > 1e-7 * pair.ss)
-        updates.append((_scaled(y, sy, valid), 1.0))
-        updates.append((_scaled(Hs, sHs, valid), -1.0))
-    return updates
-
-
-def _scaled(vector: NDArray, square: NDArray, valid: NDArray) -> NDArray:
-    scale = np.divide(1, np.sqrt(square, where=valid, out=np.ones_like(square)), where=valid, out=np.zeros_like(square))
-    return vector * scale.astype(vector.dtype)[:, None]
+    key = np.where(groups < 0, groups.max(initial=-1) + 1 + np.arange(groups.size), groups)
+    sequence = np.argsort(key, kind="stable")
+    return sequence, np.flatnonzero(np.diff(key[sequence], prepend=-1, append=-1))

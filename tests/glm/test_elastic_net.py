@@ -6,7 +6,6 @@ from glum import GeneralizedLinearRegressor
 from sklearn.linear_model import ElasticNet
 
 from neurorec.glm import fit_population, predict_mean
-from neurorec.glm.lasso import minimise_lasso
 
 PEERS = {"poisson": "poisson", "bernoulli": "binomial"}
 
@@ -77,18 +76,3 @@ def test_float32_is_certified_too(simulate):
     assert fits[0].converged.all()
     means = [predict_mean(X, fit.coef, fit.intercept) for fit in fits]
     np.testing.assert_allclose(means[0], means[1], rtol=1e-2)
-
-
-def test_coordinate_descent_solves_small_problems():
-    rng = np.random.default_rng(0)
-    root = rng.standard_normal((3, 8, 5))
-    hessian, gradient = np.matmul(root.transpose(0, 2, 1), root), rng.standard_normal((3, 5))
-    start, l1 = rng.standard_normal((3, 5)), np.array([0.1, 0.5, 1.0])
-    x = start
-    for _ in range(30):
-        slope = gradient + np.matmul(hessian, (x - start)[:, :, None])[:, :, 0]
-        x = minimise_lasso(hessian, slope, x, l1)
-    slope = gradient + np.matmul(hessian, (x - start)[:, :, None])[:, :, 0]
-    used = x != 0
-    np.testing.assert_allclose((slope + l1[:, None] * np.sign(x))[used], 0, atol=1e-8)
-    assert (np.abs(slope) <= l1[:, None] + 1e-8)[~used].all()
