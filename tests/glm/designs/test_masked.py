@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from neurorec.glm import fit_population
-from neurorec.glm.design_operator import MaskedDesign
+from neurorec.glm.designs import DenseDesign, MaskedDesign
+from neurorec.glm.team import Team
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def history():
 
 def test_only_common_columns_are_dense(history):
     X, Y, allowed = history
-    design = MaskedDesign(X, allowed, Y.shape[1])
+    design = MaskedDesign(DenseDesign(X), allowed, Y.shape[1])
     assert design.common.tolist() == [0, 1, 2, 3, 4]
     assert design.n_packed == 5 + 3
 
@@ -33,15 +34,20 @@ def test_only_common_columns_are_dense(history):
 def test_products_equal_dense_ones(history):
     X, Y, allowed = history
     rng = np.random.default_rng(1)
-    design = MaskedDesign(X, allowed, Y.shape[1])
+    design = MaskedDesign(DenseDesign(X), allowed, Y.shape[1])
     coef = rng.standard_normal(allowed.shape) * allowed
     packed = design.pack(coef)
     units = np.array([0, 3, 7, 39])
     np.testing.assert_array_equal(design.unpack(packed[units], units), coef[units])
-    np.testing.assert_allclose(design.forward(packed[units], units), coef[units] @ X.T, atol=1e-12)
+    image, part = np.empty((4, len(X))), np.empty((4, 9))
     R = rng.standard_normal((4, len(X)))
-    np.testing.assert_allclose(design.unpack(design.adjoint(R, units), units), (R @ X) * allowed[units], atol=1e-12)
-    np.testing.assert_allclose(design.on(X[:9]).forward(packed[units], units), coef[units] @ X[:9].T, atol=1e-12)
+    with Team(2) as team:
+        design.forward(packed[units], units, image, team)
+        slope = design.adjoint(R, units, team)
+        design.on(DenseDesign(X[:9])).forward(packed[units], units, part, team)
+    np.testing.assert_allclose(image, coef[units] @ X.T, atol=1e-12)
+    np.testing.assert_allclose(design.unpack(slope, units), (R @ X) * allowed[units], atol=1e-12)
+    np.testing.assert_allclose(part, coef[units] @ X[:9].T, atol=1e-12)
 
 
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.8])
