@@ -229,9 +229,9 @@ class _Descent:
             row = rows[place]
             w = self.W[row] if len(self.W) > 1 else self.W.reshape(-1)
             found = fit_dispersion(self.Y[row], np.exp(self.E[row].astype(np.float64)), w if w.size else None)
-            before, self.dispersion[row] = self.dispersion[row], found
+            before = self.dispersion[row]
             if abs(np.log(found / before)) > SETTLED and max(found, before) > 1e-4:
-                status[place] = -1
+                status[place], self.dispersion[row] = -1, found  # else it stays that of the gap just certified
                 self.direction[row], self.slope[:, row], self.fresh[row] = 0, 0, True
 
     def _report(self, rows: NDArray, status: NDArray, reached: Listener) -> None:

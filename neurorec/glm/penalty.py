@@ -38,6 +38,21 @@ class Penalty(NamedTuple):
             return coef
         return scipy.sparse.linalg.spsolve(self.matrix.tocsc(), coef.T.astype(np.float64)).reshape(coef.T.shape).T
 
+    def tied(self) -> tuple[NDArray, NDArray]:
+        """Pairs of different columns that only make sense together, smooth along one group: ``(pair,)`` each."""
+        if self.matrix is None:
+            return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp)
+        here, there = self.matrix.tocoo().coords  # explicit zeros among them: blocks are whole
+        return here[here < there], there[here < there]
+
+    def kept(self, wanted: NDArray) -> NDArray[np.bool_]:
+        """Columns ``(feature,)`` to keep so that those wanted have all that they are tied to."""
+        here, there = self.tied()
+        kept = wanted.copy()
+        kept[here[wanted[there]]] = True
+        kept[there[wanted[here]]] = True
+        return kept
+
 
 def build_penalty(
     n_features: int,

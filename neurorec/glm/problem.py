@@ -108,7 +108,7 @@ def build_problem(
         mass = weight.mean(axis=0, dtype=np.float64)
         weight = weight / np.where(mass > 0, mass, 1)
     kind = family_of(family)
-    allowed = _check_allowed(allowed, highest > lowest, Y.shape[1])
+    allowed = _check_allowed(allowed, penalty.kept(highest > lowest), penalty, Y.shape[1])
     masked = MaskedDesign(penalty.design(design), allowed, Y.shape[1])
     blank = np.full(Y.shape[1], np.nan)
     problem = Problem(masked, penalty, Y, weight, offset, kind, blank, blank, blank)
@@ -147,7 +147,7 @@ def check_shapes(
     return design, Y, weight, offset
 
 
-def _check_allowed(allowed: ArrayLike | None, varies: NDArray, n_units: int) -> NDArray | None:
+def _check_allowed(allowed: ArrayLike | None, varies: NDArray, penalty: Penalty, n_units: int) -> NDArray | None:
     """The mask, with columns that do not vary taken out: beside a free intercept they say nothing."""
     if allowed is None:
         return None if varies.all() else np.broadcast_to(varies, (n_units, varies.size))
@@ -158,6 +158,14 @@ def _check_allowed(allowed: ArrayLike | None, varies: NDArray, n_units: int) -> 
             expected=f"booleans {(n_units, varies.size)}, (unit, feature)",
             found=f"{allowed.dtype} {allowed.shape}",
             remedy="True where a unit may use a column",
+        )
+    here, there = penalty.tied()
+    if (allowed[:, here] != allowed[:, there]).any():
+        raise InputError(
+            "allowed",
+            expected="whole groups of columns, which smoothness ties together",
+            found="groups allowed in part",
+            remedy="allow all columns of a group or none, or leave out smoothness",
         )
     return allowed if varies.all() else allowed & varies
 
