@@ -29,7 +29,8 @@ def design_matrix(recording: xr.Dataset, terms: Sequence[Term], *, edges: str = 
     -------
     xarray.Dataset
         ``matrix (time, feature)`` float32; ``allowed (unit, feature)``: which units may use which columns;
-        ``usable (time)``: bins that take part in every model. Coordinates over ``feature``: ``term``, ``group`` (task,
+        ``usable (time)``: bins that take part in every model; ``filter (tap, feature)``: what the activity of a
+        column's source is weighted by ``tap`` bins ago, 0 where it has none. Coordinates over ``feature``: ``term``, ``group`` (task,
         history, coupling), ``basis``, ``lag`` (s, where the function peaks), ``source`` (position of the unit a column
         comes from, or -1). Attributes count the bins left out and why; ``longest_lag`` (s); ``conditions``, the trial
         columns that split events into categories, one a line.
@@ -63,8 +64,9 @@ def design_matrix(recording: xr.Dataset, terms: Sequence[Term], *, edges: str = 
         {
             "matrix": (("time", "feature"), values),
             "allowed": (("unit", "feature"), np.concatenate([c.allowed for c in columns], axis=1)),
+            "filter": (("tap", "feature"), _filters(columns)),
         },
-        coords={**_feature_coordinates(terms, columns), **_recording_coordinates(recording)},
+        coords={"tap": _taps(columns), **_feature_coordinates(terms, columns), **_recording_coordinates(recording)},
     )
     usable, counts = _usable(recording, values, columns, edges)
     design["usable"] = ("time", usable)
@@ -78,6 +80,22 @@ def design_matrix(recording: xr.Dataset, terms: Sequence[Term], *, edges: str = 
             "design", expected="some usable bins", found=f"none ({_said(counts)})", remedy="shorten the windows"
         )
     return design
+
+
+def _taps(columns: list[Columns]) -> np.ndarray:
+    """All lags of all terms, in bins."""
+    return np.unique(np.concatenate([c.lags for c in columns]))
+
+
+def _filters(columns: list[Columns]) -> np.ndarray:
+    """Filters ``(tap, feature)`` over all lags."""
+    taps, n_feature = _taps(columns), sum(len(c.labels) for c in columns)
+    filters = np.zeros((taps.size, n_feature), dtype=np.float32)
+    at = 0
+    for c in columns:
+        filters[np.searchsorted(taps, c.lags), at : at + len(c.labels)] = c.filters
+        at += len(c.labels)
+    return filters
 
 
 def _usable(

@@ -32,6 +32,10 @@ class Columns(NamedTuple):
         Which units may use which column.
     whole : ndarray of bool (time,)
         Whether the term's window lies within the run.
+    lags : ndarray of int (tap,)
+        For columns that are filtered activity of their source: how many bins ago; none for others.
+    filters : ndarray (tap, feature)
+        What the source's activity is weighted by there.
     """
 
     values: NDArray[np.float32]
@@ -41,6 +45,8 @@ class Columns(NamedTuple):
     source: NDArray[np.int64]
     allowed: NDArray[np.bool_]
     whole: NDArray[np.bool_]
+    lags: NDArray[np.int64]
+    filters: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -284,7 +290,13 @@ def _from_units(
     values = filter_in_runs(source_activity(recording)[:, source], basis, runs)
     names = [f"{word} {recording['unit'].values[i]}" for i in source]
     columns = _for_all(recording, values, names, basis.peaks, has_whole_window(runs, basis))
-    return columns._replace(source=np.repeat(source, basis.n), allowed=np.repeat(allowed, basis.n, axis=1))
+    lags = lags_in_bins(basis, runs.bin_width)
+    return columns._replace(
+        source=np.repeat(source, basis.n),
+        allowed=np.repeat(allowed, basis.n, axis=1),
+        lags=lags,
+        filters=np.tile(basis(lags * runs.bin_width), source.size).astype(np.float32),
+    )
 
 
 def _for_all(
@@ -302,6 +314,8 @@ def _for_all(
         np.full(n_feature, -1),
         np.ones((recording.sizes["unit"], n_feature), dtype=bool),
         whole,
+        np.zeros(0, dtype=np.int64),
+        np.zeros((0, n_feature), dtype=np.float32),
     )
 
 

@@ -1,7 +1,7 @@
 """Generalised linear models of every unit at once."""
 
 from neurorec.glm.curvature import Curvature, gram_eigh
-from neurorec.glm.designs import Design, stack_designs
+from neurorec.glm.designs import Design, LaggedDesign, StackedDesign, column_moments, stack_designs, worthwhile
 from neurorec.glm.estimator import PopulationGLM, PopulationGLMCV
 from neurorec.glm.folds import PenaltyChoice, choose_penalty
 from neurorec.glm.population import PopulationFit, PopulationPath, fit_population, penalty_path
@@ -13,6 +13,7 @@ __all__ = [
     "EXPLANATIONS",
     "Curvature",
     "Design",
+    "LaggedDesign",
     "PenaltyChoice",
     "PopulationFit",
     "PopulationGLM",
@@ -27,5 +28,8 @@ __all__ = [
     "gram_eigh",
     "penalty_path",
     "predict_mean",
+    "column_moments",
     "stack_designs",
+    "worthwhile",
+    "StackedDesign",
 ]

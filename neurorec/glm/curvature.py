@@ -10,6 +10,9 @@ from neurorec.glm.team import Team
 from neurorec.recording import InputError
 
 NEGLIGIBLE = 1.0  # eigen-directions of less curvature than this many penalties are left to the penalty: half the work
+MOST_EXACT = 1500  # columns up to which the whole decomposition costs no more than a few gradients
+N_LEADING = 400  # directions kept beyond that; the rest of the spectrum is nearly flat, and L-BFGS sees to it
+N_POWERS = 4  # of subspace iteration; a preconditioner needs no more
 
 
 class Curvature:
@@ -36,13 +39,16 @@ class Curvature:
         """Number of columns of the design."""
         return self._design.shape[1]
 
-    def gram(self, columns: NDArray) -> NDArray:
+    def gram(self, columns: NDArray, matrix: "scipy.sparse.csr_array | None" = None) -> NDArray:
         """The centred Gram matrix per bin ``(column, column)``, in the type of the design."""
         key = columns.tobytes()
         if key not in self._grams:
             design = self._design if columns.size == self.n_features else self._design.take(columns)
             self._grams[key] = _centred_gram(design, self._weight)
-        return self._grams[key]
+        if matrix is None:
+            return self._grams[key]
+        own = matrix[columns][:, columns].astype(self._design.dtype)
+        return np.ascontiguousarray(own.T @ (self._grams[key] @ own))
 
     def eigen(self, columns: NDArray, matrix: "scipy.sparse.csr_array | None" = None) -> tuple[NDArray, NDArray]:
         """Eigenvalues of the centred Gram matrix per bin, largest first and >= 0, and eigenvectors.
@@ -57,17 +63,25 @@ class Curvature:
         Returns
         -------
         values : ndarray (direction,)
+            All of them; of wide designs the leading ones.
         vectors : ndarray (column, direction)
         """
         key = columns.tobytes(), 0 if matrix is None else hash((matrix.data.tobytes(), matrix.indices.tobytes()))
         if key not in self._known:
-            gram = self.gram(columns)
-            if matrix is not None:
-                own = matrix[columns][:, columns].astype(gram.dtype)
-                gram = np.ascontiguousarray(own.T @ (gram @ own))
-            values, vectors = scipy.linalg.eigh(gram, driver="evd", check_finite=False)
-            self._known[key] = np.maximum(values[::-1], 0), np.ascontiguousarray(vectors[:, ::-1])
+            self._known[key] = _leading_eigen(self.gram(columns, matrix))
         return self._known[key]
+
+
+def _leading_eigen(gram: NDArray) -> tuple[NDArray, NDArray]:
+    """Eigenvalues, largest first, and eigenvectors; of large matrices the leading ones, by subspace iteration."""
+    if len(gram) <= MOST_EXACT:
+        values, vectors = scipy.linalg.eigh(gram, driver="evd", check_finite=False)
+        return np.maximum(values[::-1], 0), np.ascontiguousarray(vectors[:, ::-1])
+    guess = np.random.default_rng(0).standard_normal((len(gram), N_LEADING), dtype=np.float32).astype(gram.dtype)
+    for _ in range(N_POWERS):
+        guess = np.linalg.qr(gram @ guess)[0]
+    values, rotation = np.linalg.eigh(guess.T @ (gram @ guess))
+    return np.maximum(values[::-1], 0), np.ascontiguousarray(guess @ rotation[:, ::-1])
 
 
 def gram_eigh(X: "ArrayLike | Design", *, sample_weight: ArrayLike | None = None) -> Curvature:
@@ -142,10 +156,19 @@ class Preconditioner:
     ) -> None:
         self._design, self._scale = design, scale
         if curvature is None:
-            found = Curvature(design.common_design, None).eigen(np.arange(design.common.size))
+            curvature, matrix, self._columns = (
+                Curvature(design.common_design, None),
+                None,
+                np.arange(design.common.size),
+            )
         else:
-            found = _of_design(curvature, design).eigen(design.common, matrix)
+            curvature, self._columns = _of_design(curvature, design), design.common
+        self._curvature, self._matrix = curvature, matrix
+        found = curvature.eigen(self._columns, matrix)
         self._values, self._vectors = (part.astype(design.dtype, copy=False) for part in found)
+        trace = float(np.trace(curvature.gram(self._columns, matrix)))
+        n_rest = max(len(self._vectors) - self._values.size, 1)
+        self._rest = max(trace - float(self._values.sum(dtype=np.float64)), 0.0) / n_rest
         self._gram: NDArray | None = None
         self._private = _private_gram(design)
 
@@ -160,7 +183,9 @@ class Preconditioner:
         strongest = (self._scale[units] / penalty).max(initial=0.0)
         n_kept = int(np.count_nonzero(strongest * self._values > NEGLIGIBLE))
         values, vectors = self._values[:n_kept], self._vectors[:, :n_kept]
-        rest = self._values[n_kept:].mean() if n_kept < self._values.size else 0.0
+        n_other = len(self._vectors) - self._values.size
+        left = float(self._values[n_kept:].sum(dtype=np.float64)) + n_other * self._rest
+        rest = left / max(len(self._vectors) - n_kept, 1)
 
         def work(low: int, high: int) -> None:
             scale, least = self._scale[units[low:high], None], penalty[low:high, None]
@@ -183,7 +208,7 @@ class Preconditioner:
     @property
     def _common_gram(self) -> NDArray:
         if self._gram is None:
-            self._gram = (self._vectors * self._values) @ self._vectors.T
+            self._gram = self._curvature.gram(self._columns, self._matrix).astype(self._design.dtype, copy=False)
         return self._gram
 
     def hessian(self, units: NDArray, columns: NDArray, penalty: NDArray) -> NDArray:

@@ -108,8 +108,10 @@ def build_problem(
         mass = weight.mean(axis=0, dtype=np.float64)
         weight = weight / np.where(mass > 0, mass, 1)
     kind = family_of(family)
-    allowed = _check_allowed(allowed, penalty.kept(highest > lowest), penalty, Y.shape[1])
-    masked = MaskedDesign(penalty.design(design), allowed, Y.shape[1])
+    varies = penalty.kept(highest > lowest)  # beside a free intercept, other columns say nothing
+    masked = MaskedDesign(
+        penalty.design(design), _check_allowed(allowed, penalty, (Y.shape[1], varies.size)), Y.shape[1], varies
+    )
     blank = np.full(Y.shape[1], np.nan)
     problem = Problem(masked, penalty, Y, weight, offset, kind, blank, blank, blank)
     return problem._replace(**_first_look(problem))
@@ -147,15 +149,14 @@ def check_shapes(
     return design, Y, weight, offset
 
 
-def _check_allowed(allowed: ArrayLike | None, varies: NDArray, penalty: Penalty, n_units: int) -> NDArray | None:
-    """The mask, with columns that do not vary taken out: beside a free intercept they say nothing."""
+def _check_allowed(allowed: ArrayLike | None, penalty: Penalty, shape: tuple[int, int]) -> NDArray | None:
     if allowed is None:
-        return None if varies.all() else np.broadcast_to(varies, (n_units, varies.size))
+        return None
     allowed = np.asarray(allowed)
-    if allowed.shape != (n_units, varies.size) or allowed.dtype != bool:
+    if allowed.shape != shape or allowed.dtype != bool:
         raise InputError(
             "allowed",
-            expected=f"booleans {(n_units, varies.size)}, (unit, feature)",
+            expected=f"booleans {shape}, (unit, feature)",
             found=f"{allowed.dtype} {allowed.shape}",
             remedy="True where a unit may use a column",
         )
@@ -167,7 +168,7 @@ def _check_allowed(allowed: ArrayLike | None, varies: NDArray, penalty: Penalty,
             found="groups allowed in part",
             remedy="allow all columns of a group or none, or leave out smoothness",
         )
-    return allowed if varies.all() else allowed & varies
+    return allowed
 
 
 def _first_look(problem: Problem) -> dict[str, NDArray]:

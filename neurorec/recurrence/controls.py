@@ -41,7 +41,10 @@ def shuffle_partners(problem: Problem) -> Problem:
     exchanged = matrix[np.ix_(np.maximum(rows, 0), columns)]
     exchanged[rows < 0] = matrix[:, columns].mean(axis=0)
     matrix[:, columns] = exchanged
-    return replace(problem, design=problem.design.assign(matrix=(("time", "feature"), matrix)))
+    spikes = problem.spikes
+    if spikes is not None:
+        spikes = spikes._replace(position=np.where(rows >= 0, spikes.position[np.maximum(rows, 0)], -1))
+    return replace(problem, design=problem.design.assign(matrix=(("time", "feature"), matrix)), spikes=spikes)
 
 
 def fit_matched(

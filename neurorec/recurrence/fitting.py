@@ -10,7 +10,17 @@ import xarray as xr
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from neurorec.glm import Curvature, choose_penalty, deviance, fit_population, gram_eigh, predict_mean
+from neurorec.glm import (
+    Curvature,
+    Design,
+    choose_penalty,
+    column_moments,
+    deviance,
+    fit_population,
+    gram_eigh,
+    predict_mean,
+)
+from neurorec.recurrence.columns import columns_on
 from neurorec.recurrence.folds import training_bins
 from neurorec.recurrence.models import Model, columns_of
 from neurorec.recurrence.problem import Problem
@@ -23,7 +33,7 @@ class _Fold(NamedTuple):
 
     train: NDArray[np.int64]
     test: NDArray[np.int64]
-    matrix: NDArray[np.float32]  # (train, column), standardised on the training rows
+    matrix: Design  # (train, column), standardised on the training rows
     mean: NDArray[np.float64]  # (column,)
     scale: NDArray[np.float64]  # (column,)
     response: NDArray[np.float32]  # (train, unit)
@@ -137,18 +147,19 @@ def _side_by_side(task: Callable[[int], Any], n_tasks: int, n_jobs: int | None) 
 
 
 def _prepare(problem: Problem, columns: NDArray, k: int) -> _Fold:
-    """Cut out and standardise the training rows of an outer fold."""
+    """Cut out and standardise the training rows of an outer fold, one inner fold after the other."""
     fold_of_bin = problem.fold[problem.trial]
     keep = training_bins(problem.design["time"].values, fold_of_bin, k, gap=problem.gap)
     train, test = np.flatnonzero(keep), np.flatnonzero(fold_of_bin == k)
-    matrix = problem.design["matrix"].values[np.ix_(train, columns)]
-    mean = matrix.mean(axis=0, dtype=np.float64)
-    matrix -= mean.astype(np.float32)
-    spread = np.sqrt(np.einsum("tj,tj->j", matrix, matrix, dtype=np.float64) / max(len(train), 1))
-    scale = _column_scale(spread, mean, problem.design["term"].values[columns])
-    matrix /= scale.astype(np.float32)
-    weight = None if problem.weight is None else problem.weight[train].astype(np.float32)
     inner = problem.inner_fold[k][problem.trial[train]]
+    order = np.argsort(inner, kind="stable")  # long runs of rows are read where they lie
+    train, inner = train[order], inner[order]
+    raw = columns_on(problem.design, problem.spikes, columns, train)
+    mean, spread = column_moments(raw)
+    scale = _column_scale(spread, mean, problem.design["term"].values[columns])
+    constant = np.isinf(scale)
+    matrix = raw.standardised(mean, np.where(constant, 1, scale))
+    weight = None if problem.weight is None else problem.weight[train].astype(np.float32)
     return _Fold(train, test, matrix, mean, scale, problem.response[train], weight, inner)
 
 
@@ -186,6 +197,7 @@ def _fit_fold(
         "l1_ratio": problem.l1_ratio,
         "allowed": allowed,
         "curvature": curvature,
+        "n_jobs": 1,
     }
 
     def offset(split: int) -> NDArray:
@@ -203,10 +215,10 @@ def _fit_fold(
     splits = range(1 + (problem.inner_fold.max() + 1 if keep_inner else 0))
     coefficients, fits = [], []
     for split in splits:
-        rows = slice(None) if split == 0 else fold.inner != split - 1
+        rows = np.flatnonzero(fold.inner != split - 1)
         shift = offset(split)
         fit = fit_population(
-            fold.matrix[rows],
+            fold.matrix if split == 0 else fold.matrix.on(rows),
             response[rows],
             penalty=choice.penalty,
             sample_weight=None if fold.weight is None else fold.weight[rows],
@@ -247,7 +259,7 @@ def _held_out_mean(
 
     def mean(rows: NDArray) -> NDArray[np.float32]:
         known = None if base is None else _base_predictor(problem, base, k, 0, rows)
-        matrix = problem.design["matrix"].values[np.ix_(rows, columns)]
+        matrix = columns_on(problem.design, problem.spikes, columns, rows)
         return predict_mean(matrix, *solution, family=problem.family, offset=known)
 
     if problem.family == "gaussian":

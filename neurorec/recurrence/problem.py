@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from neurorec.design import condition_labels
 from neurorec.recording import SelectionError, check_recording
+from neurorec.recurrence.columns import Spikes, find_spikes
 from neurorec.recurrence.folds import deal_trials
 
 # From "nothing but the base model" down to nearly free. For standardised columns a coefficient's prior variance is
@@ -29,6 +30,8 @@ class Problem:
         Activity in those bins, 0 where a unit was not observed.
     weight : ndarray of bool (time, unit), or None
         Where each unit was observed; None where all always were.
+    spikes : Spikes or None
+        What partners' columns are made of, where that is the faster way to multiply them.
     trial : ndarray of int (time,)
         Row of the trial of each bin.
     trial_ids : ndarray of int (trial,)
@@ -54,6 +57,7 @@ class Problem:
     design: xr.Dataset
     response: NDArray[np.float32]
     weight: NDArray[np.bool_] | None
+    spikes: Spikes | None
     trial: NDArray[np.int64]
     trial_ids: NDArray[np.int64]
     fold: NDArray[np.int64]
@@ -154,6 +158,7 @@ def pose_problem(
         design=design.isel(time=used),
         response=response,
         weight=weight,
+        spikes=find_spikes(recording, design, used),
         trial=trial,
         trial_ids=recording["trial"].values[kept],
         fold=fold,

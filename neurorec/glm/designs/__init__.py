@@ -2,9 +2,10 @@
 
 from neurorec.glm.designs.blocked import BlockedDesign
 from neurorec.glm.designs.dense import DenseDesign
+from neurorec.glm.designs.lagged import LaggedDesign, worthwhile
 from neurorec.glm.designs.masked import MaskedDesign
 from neurorec.glm.designs.protocol import Design, block_bounds_of
-from neurorec.glm.designs.reading import as_design, check_finite, column_ranges
+from neurorec.glm.designs.reading import as_design, check_finite, column_moments, column_ranges
 from neurorec.glm.designs.stacked import StackedDesign, stack_designs
 from neurorec.glm.designs.transformed import TransformedDesign
 
@@ -12,12 +13,15 @@ __all__ = [
     "BlockedDesign",
     "DenseDesign",
     "Design",
+    "LaggedDesign",
     "MaskedDesign",
     "StackedDesign",
     "TransformedDesign",
     "as_design",
     "block_bounds_of",
     "check_finite",
+    "column_moments",
     "column_ranges",
     "stack_designs",
+    "worthwhile",
 ]

@@ -65,6 +65,12 @@ class DenseDesign:
             return DenseDesign(self._X, runs)
         return DenseDesign(self._X[rows + self._runs[0][0]])
 
+    def standardised(self, mean: NDArray, scale: NDArray) -> "DenseDesign":
+        """A copy of (column - mean) / scale, ``(feature,)`` each."""
+        values = self.block(0, self.shape[0]) - np.asarray(mean).astype(self.dtype)
+        values /= np.asarray(scale).astype(self.dtype)
+        return DenseDesign(values)
+
     def _pieces(self, low: int, high: int) -> list[tuple[int, NDArray]]:
         """Rows low to high as views, each with its place among the rows of the design."""
         pieces, start = [], 0

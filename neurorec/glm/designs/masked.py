@@ -28,6 +28,8 @@ class MaskedDesign:
         None allows everything to everyone.
     n_units : int
         Number of units.
+    varies : ndarray of bool (feature,), optional
+        False for columns that say nothing here; they keep their place, so that all folds share one curvature.
 
     Attributes
     ----------
@@ -39,12 +41,12 @@ class MaskedDesign:
         False where a coefficient must stay 0; None where all are free.
     """
 
-    def __init__(self, design: Design, allowed: NDArray | None, n_units: int) -> None:
+    def __init__(self, design: Design, allowed: NDArray | None, n_units: int, varies: NDArray | None = None) -> None:
         self.n_features, self.dtype = design.shape[1], design.dtype
         self.common, rows, columns = _split(allowed, self.n_features, n_units)
         self.private = _table(rows, columns, n_units)
         self._read(design)
-        self.mask = self._packed_mask(allowed)
+        self.mask = self._packed_mask(allowed, varies)
 
     def _read(self, design: Design) -> None:
         self.common_design = design.take(self.common) if self.common.size < self.n_features else design
@@ -120,10 +122,14 @@ class MaskedDesign:
         coef[rows, private[rows, slots]] = packed[rows, n_common + slots]
         return coef
 
-    def _packed_mask(self, allowed: NDArray | None) -> NDArray | None:
-        if allowed is None:
-            return None
-        mask = np.concatenate([allowed[:, self.common], self.private >= 0], axis=1)
+    def _packed_mask(self, allowed: NDArray | None, varies: NDArray | None) -> NDArray | None:
+        if varies is None or varies.all():
+            varies = np.ones(self.n_features, dtype=bool)
+            if allowed is None:
+                return None
+        common = np.broadcast_to(varies, (len(self.private), varies.size)) if allowed is None else allowed & varies
+        private = (self.private >= 0) & varies[np.maximum(self.private, 0)]
+        mask = np.concatenate([common[:, self.common], private], axis=1)
         return None if mask.all() else mask
 
 

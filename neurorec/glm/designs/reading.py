@@ -10,6 +10,8 @@ from neurorec.glm.designs.dense import DenseDesign
 from neurorec.glm.designs.protocol import Design, block_bounds_of
 from neurorec.recording import InputError, first_offenders
 
+MOMENT_ROWS = 512  # rows whose float64 copy stays small
+
 
 def as_design(X: "ArrayLike | Design") -> Design:
     """The design, not copied if it is float32 or float64 already; lazy and memory-mapped arrays stay where they are.
@@ -52,6 +54,29 @@ def column_ranges(design: Design) -> tuple[NDArray, NDArray]:
         np.minimum(lowest, rows.min(axis=0), out=lowest)
         np.maximum(highest, rows.max(axis=0), out=highest)
     return lowest, highest
+
+
+def column_moments(design: Design) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and spread (standard deviation) of every column over the rows, a block at a time.
+
+    Returns
+    -------
+    mean, spread : ndarray (feature,)
+
+    Examples
+    --------
+    >>> column_moments(as_design([[1.0, 2.0], [3.0, 2.0]]))
+    (array([2., 2.]), array([1., 0.]))
+    """
+    n_rows, n_features = design.shape
+    total, square = np.zeros(n_features), np.zeros(n_features)
+    shift = design.block(0, 1)[0]  # near enough to the mean for squares to lose no digits
+    for low in range(0, n_rows, MOMENT_ROWS):
+        values = (design.block(low, min(low + MOMENT_ROWS, n_rows)) - shift).astype(np.float64)
+        total += values.sum(axis=0)
+        square += np.einsum("tj,tj->j", values, values)
+    mean = total / n_rows
+    return mean + shift, np.sqrt(np.maximum(square / n_rows - mean**2, 0))
 
 
 def check_finite(lowest: NDArray, highest: NDArray) -> None:

@@ -49,6 +49,26 @@ class StackedDesign:
         chosen = [(part, columns[owner == k] - self._edges[k]) for k, part in enumerate(self._parts)]
         return StackedDesign([part.take(own) for part, own in chosen if own.size] or [self._parts[0].take(columns)])
 
+    def standardised(self, mean: NDArray, scale: NDArray) -> "StackedDesign":
+        """The design of (column - mean) / scale, ``(feature,)`` each, where all parts can be standardised.
+
+        Raises
+        ------
+        InputError
+            Where one cannot.
+        """
+        for part in self._parts:
+            if not hasattr(part, "standardised"):
+                raise InputError(
+                    "parts",
+                    expected="arrays and lagged designs",
+                    found=type(part).__name__,
+                    remedy="standardise them before they are put side by side",
+                )
+        edges = zip(self._edges[:-1], self._edges[1:], strict=True)
+        pairs = zip(self._parts, edges, strict=True)
+        return StackedDesign([part.standardised(mean[low:high], scale[low:high]) for part, (low, high) in pairs])
+
     def on(self, rows: NDArray) -> "StackedDesign":
         """The design of these rows, in this order."""
         return StackedDesign([part.on(rows) for part in self._parts])
