@@ -6,10 +6,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from scipy.optimize import minimize
+from scipy.special import expit
 from sklearn.linear_model import ElasticNet
 
-from neurorec.glm.elastic_net import ElasticNetRule, grouped
-from neurorec.glm.kernels.proximal import _model, _working_set
+from neurorec.glm.designs import as_design
+from neurorec.glm.elastic_net import ElasticNetRule, grouped, image_reach
+from neurorec.glm.kernels.proximal import _model, working_set
 from neurorec.glm.kernels.shrinking import minimise_model
 from neurorec.glm.standing import Pairs, Standing
 from neurorec.glm.team import Team
@@ -26,13 +28,14 @@ def no_pairs(B):
     )
 
 
-def a_rule(gram, n_units, l1_ratio, worst=1.0, private=None, scale=None, **options):
+def a_rule(gram, n_units, l1_ratio, worst=1.0, private=None, scale=None, mask=None, **options):
     """A rule whose preconditioner is nothing but its Gram matrices."""
     known = SimpleNamespace(
         _common_gram=gram,
         _private=np.zeros((n_units, 0, 0)) if private is None else private,
         _scale=np.ones(n_units) if scale is None else scale,
         _least=lambda units: np.full(len(units), 1e-12),
+        _design=SimpleNamespace(mask=mask),
     )
     return ElasticNetRule(known, l1_ratio, np.full(n_units, worst), **options)
 
@@ -184,7 +187,7 @@ def test_the_hessian_of_the_model_is_that_of_bfgs():
     weight = np.ones(n)
     grouping = (np.arange(n), np.arange(n + 1), weight[None])
     b = np.where(np.arange(n) < 6, 1.0, 0.0)
-    columns, begin, n_work = _working_set(b, np.zeros(n), 1.0, grouping, weight, s[0])
+    columns, begin, n_work = working_set(b, np.zeros(n), 1.0, grouping, weight, s[0])
     assert n_work == 6
     assert begin[-1] == 6
     hessian = np.empty((columns.size, columns.size))
@@ -252,3 +255,72 @@ def test_columns_that_no_penalty_holds_have_no_bound():
         np.testing.assert_allclose(found.direction[0], [-0.5, 0], atol=1e-10)
         still = a_rule(np.eye(2), 1, 1.0, weight=np.array([0.0, 1.0])).propose(standing._replace(G=G * [0, 1]), team)
     assert still.bound[0] == 0
+
+
+LOSSES = {  # loss and its first two derivatives in eta
+    "poisson": lambda y, eta: (np.exp(eta) - y * eta, np.exp(eta) - y, np.exp(eta)),
+    "bernoulli": lambda y, eta: (np.logaddexp(0, eta) - y * eta, expit(eta) - y, expit(eta) * expit(-eta)),
+    "gaussian": lambda y, eta: ((y - eta) ** 2 / 2, eta - y, np.ones_like(eta)),
+    "gamma": lambda y, eta: ((y + 0.1) * np.exp(-eta) + eta, 1 - (y + 0.1) * np.exp(-eta), (y + 0.1) * np.exp(-eta)),
+    "negative_binomial": lambda y, eta: (
+        (y + 2) * np.log1p(np.exp(eta) / 2) - y * eta,
+        (np.exp(eta) - y) / (1 + np.exp(eta) / 2),
+        (1 + y / 2) * np.exp(eta) / (1 + np.exp(eta) / 2) ** 2,
+    ),
+}
+
+
+def centred(y, eta, weight, loss):
+    """Eta with the best intercept, by bisection."""
+    low, high = -30.0, 30.0
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if np.mean(weight * loss(y, eta + middle)[1]) < 0 else (low, middle)
+    return eta + low
+
+
+@pytest.mark.parametrize("family", LOSSES)
+@pytest.mark.parametrize(("l1_ratio", "n_groups"), [(0.9, 0), (0.5, 4), (1.0, 0)])
+def test_the_curved_bound_is_tighter_and_never_below_the_distance(family, l1_ratio, n_groups):
+    rng = np.random.default_rng(10)
+    n_times, n, loss = 400, 12, LOSSES[family]
+    X = rng.standard_normal((n_times, n)) @ (np.eye(n) + 0.3 * rng.standard_normal((n, n)))
+    y = np.minimum(rng.poisson(np.exp(0.2 * X[:, :3].sum(axis=1))), 1 if family == "bernoulli" else 9).astype(float)
+    weight = rng.uniform(0.5, 1.5, n_times)
+    weight /= weight.mean()
+    mask = np.arange(n)[None] != 7
+    groups = np.arange(n) % n_groups if n_groups else np.full(n, -1)
+    gram = np.cov(X.T, bias=True)
+    worst = np.mean(weight * (loss(y, centred(y, 0 * y, weight, loss))[0]))
+    worst -= (
+        np.mean(weight * loss(y, np.clip(np.log(np.maximum(y, 1e-9)), -30, 30))[0]) if family == "poisson" else -9.0
+    )
+    scale = np.array([np.mean(loss(y, centred(y, 0 * y, weight, loss))[2])])
+    penalty, options = 0.03, {"groups": groups, "mask": mask, "scale": scale, "worst": abs(worst)}
+    plain, curved = (a_rule(gram, 1, l1_ratio, reach=reach, **options) for reach in (None, image_reach(as_design(X))))
+
+    def look(B, rule):
+        eta = centred(y, X @ B[0], weight, loss)
+        value, slope, bend = loss(y, eta)
+        G = mask * ((weight * slope) @ X / n_times)
+        standing = Standing(np.zeros(1, int), np.array([penalty]), B, G, no_pairs(B))
+        lit = SimpleNamespace(**standing._asdict(), least=np.array([(weight * bend).min()]))
+        with Team(1) as team:
+            found = rule.propose(lit, team)
+        return np.mean(weight * value) + penalty_of(B[0], penalty, l1_ratio, np.ones(n), groups), found
+
+    B, seen = np.zeros((1, n)), []
+    for _ in range(150):
+        (f, loose), (_, tight) = look(B, plain), look(B, curved)
+        seen.append((f, loose.bound[0], tight.bound[0]))
+        B = B + loose.direction * 0.7
+    best = min(f for f, _, _ in seen)
+    assert all(f - best <= tight + 1e-12 for f, _, tight in seen)
+    assert all(tight <= loose for _, loose, tight in seen)
+    assert seen[-1][1] < 1e-8
+    if l1_ratio < 1:
+        assert any(tight < loose / 3 for f, loose, tight in seen if f - best > 1e-12)
+    for size in (1e-4, 1e-2, 1.0):
+        other = np.where(B != 0, B + mask * size * rng.standard_normal((1, n)), 0)
+        f, found = look(other, curved)
+        assert f - best <= found.bound[0]

@@ -16,7 +16,7 @@ ENOUGH = 1e-4  # decrease by a sweep, relative to that by the first, at which th
 FLAT = 1e-7  # curvature per squared length below which a pair is rounding
 
 
-@njit(nogil=True, cache=True, fastmath=SUMS)
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
 def propose_rows(low, high, standing, pairs, metric, grouping, worst, direction, slope, bound):
     """Directions, slopes (start, linear, square) along them and duality gaps of rows ``low:high``.
 
@@ -29,8 +29,8 @@ def propose_rows(low, high, standing, pairs, metric, grouping, worst, direction,
     for row in range(low, high):
         unit = units[row]
         weight = grouping[2][min(unit, len(grouping[2]) - 1)]
-        bound[row] = _duality_gap(B[row], G[row], l1[row], l2[row], grouping, weight, worst[unit])
-        columns, begin, n_work = _working_set(B[row], G[row], l1[row], grouping, weight, pairs[0][row])
+        bound[row] = duality_gap(B[row], G[row], l1[row], l2[row], grouping, weight, worst[unit])
+        columns, begin, n_work = working_set(B[row], G[row], l1[row], grouping, weight, pairs[0][row])
         if n_work == 0:
             continue
         if buffer.size < columns.size**2:
@@ -49,9 +49,9 @@ def propose_rows(low, high, standing, pairs, metric, grouping, worst, direction,
             slope[:, row] = 0
 
 
-@njit(nogil=True, cache=True, fastmath=SUMS)
-def _duality_gap(b, g, l1, l2, grouping, weight, worst):
-    """Bound on f - f_best; every term is >= 0."""
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
+def duality_gap(b, g, l1, l2, grouping, weight, worst):
+    """Bound on f - f_best from a gradient at some residuals; every term is >= 0."""
     sequence, begin = grouping[0], grouping[1]
     total, highest = 0.0, 0.0
     for group in range(begin.size - 1):
@@ -73,8 +73,8 @@ def _duality_gap(b, g, l1, l2, grouping, weight, worst):
     return total + highest * worst if highest > 0 else total
 
 
-@njit(nogil=True, cache=True)
-def _working_set(b, g, l1, grouping, weight, steps):
+@njit(nogil=True, cache=True, error_model="numpy")
+def working_set(b, g, l1, grouping, weight, steps):
     """Columns worked on, group by group, where the groups begin, and how many; the rest of the kept steps follow.
 
     A column whose coefficient and gradient are exactly 0 is masked, or may wait for the next step.
@@ -111,12 +111,11 @@ def _working_set(b, g, l1, grouping, weight, steps):
     return columns[:n].copy(), begin[: n_groups + 1].copy(), n_work
 
 
-@njit(nogil=True, cache=True, fastmath=SUMS)
-def _model(hessian, columns, n_work, unit, row, l2, pairs, n_pairs, metric):
-    """BFGS Hessian on the columns of a working set, in place; beyond it only its start is right."""
-    gram, private, scale, least = metric
-    n_common, h = len(gram), gram.dtype.type(scale[unit])
-    ridge = max(l2, least[unit])
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
+def scaled_gram(hessian, columns, unit, scale, ridge, metric):
+    """Scale times the Gram matrix of some packed columns plus a ridge, in place."""
+    gram, private = metric[0], metric[1]
+    n_common, h = len(gram), gram.dtype.type(scale)
     for i in range(columns.size):
         at, out = columns[i], hessian[i]
         if at < n_common:
@@ -128,8 +127,15 @@ def _model(hessian, columns, n_work, unit, row, l2, pairs, n_pairs, metric):
                 other = columns[j] - n_common
                 out[j] = h * private[unit, at - n_common, other] if other >= 0 else 0
         out[i] += ridge
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
+def _model(hessian, columns, n_work, unit, row, l2, pairs, n_pairs, metric):
+    """BFGS Hessian on the columns of a working set, in place; beyond it only its start is right."""
+    scale, least = metric[2][unit], metric[3][unit]
+    scaled_gram(hessian, columns, unit, scale, max(l2, least), metric)
     if n_pairs:
-        signs, vectors = _updates(hessian, columns, row, l2, ridge, pairs, n_pairs)
+        signs, vectors = _updates(hessian, columns, row, l2, pairs, n_pairs)
         for i in range(n_work):
             out, least_bend = hessian[i], hessian[i, i] * 1e-5
             for k in range(0, signs.size, 4):
@@ -140,8 +146,8 @@ def _model(hessian, columns, n_work, unit, row, l2, pairs, n_pairs, metric):
             out[i] = max(out[i], least_bend)
 
 
-@njit(nogil=True, cache=True, fastmath=SUMS)
-def _updates(hessian, columns, row, l2, ridge, pairs, n_pairs):
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
+def _updates(hessian, columns, row, l2, pairs, n_pairs):
     """The BFGS Hessian as its start plus signed outer products: signs ``(k,)`` and vectors ``(k, column)``.
 
     H+ = H + y y' / s'y - (H s)(H s)' / s'H s for each pair in turn; a pair of no curvature adds nothing. k is a
@@ -179,7 +185,7 @@ def _updates(hessian, columns, row, l2, ridge, pairs, n_pairs):
     return signs[: -(-n // 4) * 4], vectors
 
 
-@njit(nogil=True, cache=True, fastmath=SUMS)
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
 def _step(hessian, columns, begin, threshold, b, g, l2, direction, slope):
     """From b to the minimum of the model, and the slope of the objective along the way."""
     n = begin[-1]

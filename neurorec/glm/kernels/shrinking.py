@@ -13,7 +13,7 @@ MOST_PRODUCTS = 20  # of the conjugate-gradient solution for that step
 PRECISE = 1e-4  # of its solution: squared residual, relative to the first
 
 
-@njit(nogil=True, cache=True, fastmath=SUMS)
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
 def dot(a, b):
     """Product of two vectors, in float64."""
     total = a.dtype.type(0)
@@ -22,14 +22,14 @@ def dot(a, b):
     return float(total)
 
 
-@njit(nogil=True, cache=True, fastmath=SUMS)
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
 def add(out, factor, a):
     """Add a multiple of a vector, in place."""
     for i in range(out.size):
         out[i] += factor * a[i]
 
 
-@njit(nogil=True, cache=True, fastmath=SUMS)
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
 def _norm(a, low, high):
     total = 0.0
     for i in range(low, high):
@@ -37,7 +37,7 @@ def _norm(a, low, high):
     return math.sqrt(total)
 
 
-@njit(nogil=True, cache=True, fastmath=SUMS)
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
 def minimise_model(hessian, gradient, x, begin, threshold, enough):
     """Minimise g'd + d'H d / 2 + sum_group threshold |x + d|_2 over d, moving ``x`` and ``gradient`` there, in place.
 
@@ -56,7 +56,7 @@ def minimise_model(hessian, gradient, x, begin, threshold, enough):
         _step_in_use(hessian, gradient, x, begin, threshold)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _decompose(hessian, begin):
     """Eigenvalues of the diagonal blocks ``(column,)``, and eigenvectors ``(column, place)`` of those of several."""
     n, widest = begin[-1], 1
@@ -81,7 +81,7 @@ def _decompose(hessian, begin):
     return values, vectors
 
 
-@njit(nogil=True, cache=True, fastmath=SUMS)
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
 def _sweep(hessian, gradient, x, begin, threshold, values, vectors):
     """Set every group in turn to its best value; the decrease of the model by all of them, nearly."""
     total = 0.0
@@ -106,7 +106,7 @@ def _sweep(hessian, gradient, x, begin, threshold, values, vectors):
     return total
 
 
-@njit(nogil=True, cache=True, fastmath=SUMS)
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
 def _step_in_use(hessian, gradient, x, begin, threshold):
     """Newton step on the groups in use; single columns stop at 0, and where that is uphill the step is halved."""
     way = _newton(hessian, gradient, x, begin, threshold)
@@ -134,7 +134,7 @@ def _step_in_use(hessian, gradient, x, begin, threshold):
             break
 
 
-@njit(nogil=True, cache=True, fastmath=SUMS)
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
 def _newton(hessian, gradient, x, begin, threshold):
     """Newton step on the groups in use, 0 elsewhere, by conjugate gradients."""
     kind = x.dtype.type
@@ -166,7 +166,7 @@ def _newton(hessian, gradient, x, begin, threshold):
     return step
 
 
-@njit(nogil=True, cache=True, fastmath=SUMS)
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
 def _downhill(hessian, gradient, x, begin, threshold):
     """Downhill slope and curvature of the columns in use, (0, 1) elsewhere, and threshold / norm of larger groups."""
     kind = x.dtype.type
@@ -184,7 +184,7 @@ def _downhill(hessian, gradient, x, begin, threshold):
     return rest, bend, pull
 
 
-@njit(nogil=True, cache=True, fastmath=SUMS)
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
 def _add_pull(image, way, x, begin, pull):
     """Add the second derivative of the groups' norms times a direction."""
     for group in range(pull.size):
@@ -195,7 +195,7 @@ def _add_pull(image, way, x, begin, pull):
                 image[i] += pull[group] * (way[i] - x.dtype.type(along) * x[i])
 
 
-@njit(nogil=True, cache=True, fastmath=SUMS)
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
 def _move_group(hessian, gradient, x, low, high, threshold, values, vectors):
     """Set one group to its best value; the decrease of the model, nearly."""
     size = high - low
@@ -215,7 +215,7 @@ def _move_group(hessian, gradient, x, low, high, threshold, values, vectors):
     return total
 
 
-@njit(nogil=True, cache=True, fastmath=SUMS)
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
 def _best_of_group(c, values, vectors, threshold):
     """Minimum of x'H x / 2 - c'x + threshold |x|: (H + threshold / r)^-1 c with r its length, 0 where |c| is small."""
     new = np.zeros(c.size)
@@ -234,7 +234,7 @@ def _best_of_group(c, values, vectors, threshold):
     return new
 
 
-@njit(nogil=True, cache=True, fastmath=SUMS)
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
 def _length(c, values, threshold):
     """The r > 0 at which sum_i (c_i / (values_i r + threshold))^2 = 1, for |c| > threshold.
 
