@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurorec.glm.dispersion import fit_dispersion
+from neurorec.glm.kernels.losses import null_deviance
 from neurorec.glm.kernels.quasi_newton import keep_pairs
 from neurorec.glm.kernels.search import search_rows
 from neurorec.glm.problem import Problem
@@ -222,16 +223,19 @@ class _Descent:
         return status
 
     def _refit_dispersion(self, rows: NDArray, status: NDArray) -> None:
-        """Rows that converged under a dispersion that is not the best for their means go on with the better one."""
-        if self.problem.family.name != "negative_binomial":
+        """Rows that are done under a dispersion that is not the best for their means go on with the better one."""
+        family = self.problem.family
+        if family.name != "negative_binomial":
             return
-        for place in np.flatnonzero(status == Status.CONVERGED):
+        for place in np.flatnonzero((status == Status.CONVERGED) | (status == Status.OUT_OF_PRECISION)):
             row = rows[place]
             w = self.W[row] if len(self.W) > 1 else self.W.reshape(-1)
             found = fit_dispersion(self.Y[row], np.exp(self.E[row].astype(np.float64)), w if w.size else None)
             before = self.dispersion[row]
             if abs(np.log(found / before)) > SETTLED and max(found, before) > 1e-4:
                 status[place], self.dispersion[row] = -1, found  # else it stays that of the gap just certified
+                self.null[row] = null_deviance(family.code, self.Y[row], w, found)
+                self.best[row], self.best_at[row] = np.inf, self.n_iter[row]
                 self.direction[row], self.slope[:, row], self.fresh[row] = 0, 0, True
 
     def _report(self, rows: NDArray, status: NDArray, reached: Listener) -> None:

@@ -1,17 +1,18 @@
 """Mean responses that coefficients predict."""
 
 import numpy as np
+import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 
 from neurorec.glm.designs import Design, as_design
-from neurorec.glm.team import Team
 from neurorec.glm.losses import family_of, mean_of
+from neurorec.glm.team import Team
 from neurorec.recording import InputError
 
 
 def predict_mean(
     X: "ArrayLike | Design",
-    coef: ArrayLike,
+    coef: "ArrayLike | scipy.sparse.csr_array",
     intercept: ArrayLike,
     *,
     family: str = "poisson",
@@ -23,7 +24,7 @@ def predict_mean(
     ----------
     X : array_like or Design (time, feature)
         Design matrix.
-    coef : array_like (unit, feature)
+    coef : array_like or sparse array (unit, feature)
         Coefficients.
     intercept : array_like (unit,)
         Intercepts.
@@ -42,7 +43,7 @@ def predict_mean(
     >>> predict_mean([[1.0], [-1.0]], [[0.5]], [0.0]).round(2).tolist()
     [[1.65], [0.61]]
     """
-    design, coef = as_design(X), np.asarray(coef)
+    design, coef = as_design(X), coef.toarray() if scipy.sparse.issparse(coef) else np.asarray(coef)
     if coef.ndim != 2 or coef.shape[1] != design.shape[1]:
         raise InputError(
             "X",

@@ -7,6 +7,7 @@ from neurorec.glm.curvature import Curvature, Preconditioner
 from neurorec.glm.descent import Listener, descend
 from neurorec.glm.elastic_net import ElasticNetRule
 from neurorec.glm.kernels.search import search_rows
+from neurorec.glm.losses import FAMILIES
 from neurorec.glm.problem import Problem
 from neurorec.glm.ridge import RidgeRule
 from neurorec.glm.standing import Rule
@@ -105,10 +106,15 @@ def _without_coefficients(problem: Problem, units: NDArray, team: Team) -> tuple
 
 
 def unexplained(problem: Problem, team: Team) -> NDArray[np.float64]:
-    """Mean half-deviance with no coefficients, from offset and intercept alone, ``(unit,)``."""
-    if problem.offset is None:
-        return problem.null
+    """Mean half-deviance with no coefficients, from offset and intercept alone, ``(unit,)``.
+
+    Of negative binomial units, whose dispersion is not known yet, that at dispersion 0, which is the largest.
+    """
     lost, family = problem.null.copy(), problem.family
+    unknown = family.name == "negative_binomial"
+    if problem.offset is None and not unknown:
+        return problem.null
+    deviance = FAMILIES["poisson"].deviance if unknown else family.deviance
     varying = np.flatnonzero(problem.null > 0)
     for low in range(0, varying.size, ROWS):
         units = varying[low : low + ROWS]
@@ -117,7 +123,7 @@ def unexplained(problem: Problem, team: Team) -> NDArray[np.float64]:
         for row, unit in enumerate(units):
             y, mu = Y[row].astype(np.float64), family.mean(E[row].astype(np.float64))
             weight = 1.0 if not W.size else W[min(row, len(W) - 1)]
-            lost[unit] = 0.5 * np.mean(weight * family.deviance(y, mu, problem.dispersion[unit]))
+            lost[unit] = 0.5 * np.mean(weight * deviance(y, mu, problem.dispersion[unit]))
     return lost
 
 

@@ -130,7 +130,7 @@ def test_group_lasso_conditions(everything, gradient, family):
                 np.testing.assert_allclose(g + edge * b / size, 0, atol=1e-5)
             else:
                 assert np.linalg.norm(g) <= edge + 1e-5
-    assert n_used and (n_used < 12 or family == "gaussian")
+    assert 0 < n_used < 12 + (family == "gaussian")
 
 
 @pytest.mark.parametrize("family", FAMILIES)

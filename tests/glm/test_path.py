@@ -23,6 +23,18 @@ def test_a_path_equals_separate_fits(simulate, family, l1_ratio):
         np.testing.assert_allclose(*explained, atol=5e-4)  # the objective, not deviance alone, is within 1e-6
 
 
+def test_coefficients_come_sparsely_where_they_are_sparse(simulate):
+    X, Y = simulate(n_features=15)
+    ridge, lasso = (penalty_path(X, Y, penalties=[0.3, 0.1], l1_ratio=l1_ratio) for l1_ratio in (0.0, 0.9))
+    assert ridge.coef.shape == (2, 5, 15)
+    fit = fit_population(X, Y, penalty=0.3, l1_ratio=0.9)
+    assert lasso.coef[0].nnz == np.count_nonzero(fit.coef) < fit.coef.size
+    np.testing.assert_array_equal(lasso.coef[0].toarray(), fit.coef)
+    np.testing.assert_array_equal(
+        predict_mean(X, lasso.coef[0], lasso.intercept[0]), predict_mean(X, fit.coef, fit.intercept)
+    )
+
+
 def test_a_tight_path_equals_tight_fits(simulate):
     X, Y = simulate(n_features=15)
     path = penalty_path(X, Y, penalties=[1.0, 0.1, 0.01], tol=1e-15)

@@ -18,6 +18,7 @@ from neurorec.glm.kernels.losses import (
 
 LONGEST = 5.0  # first guess of a step moves no eta further than this, or exp would overflow
 ACCURACY = 0.3  # slope left, as a share of that at step 0; smaller ones cost evaluations and save no passes
+CENTRED = 1e-9  # what the intercept may still gain, likewise: else columns of mean far from 0 lend it to the gradient
 MOST_EVALUATIONS = 30
 
 
@@ -86,7 +87,7 @@ def _search_row(family, e, d, y, w, dispersion, slope, residual, scratch, sums):
     moving = slope[0] < 0
     if not moving:
         step = 0.0
-    shift = -step * middle
+    shift, polished = -step * middle, False
     for evaluation in range(1, MOST_EVALUATIONS + 1):
         _evaluate(family, e, d, y, w, dispersion, step, shift, residual, scratch, sums)
         if not moving or evaluation == MOST_EVALUATIONS:
@@ -94,10 +95,15 @@ def _search_row(family, e, d, y, w, dispersion, slope, residual, scratch, sums):
         down, bend = sums[1] + slope[1] + step * slope[2], sums[4] + slope[2]
         along = abs(down) <= ACCURACY * -slope[0] or (step >= slope[3] and down < 0)
         if along and sums[0] ** 2 <= 1e-3 * sums[2] * -slope[0]:
-            break
+            if polished or sums[0] ** 2 <= CENTRED * sums[2] * -slope[0]:
+                break
+            shift -= sums[0] / sums[2]
+            polished = True
+            continue
         lean = sums[3] / max(sums[2], 1e-300)
         curvature = max(bend - lean * sums[3], 1e-14 * bend)
         change = -(down - lean * sums[0]) / curvature if curvature > 0 else 0.0
+        change = min(change, slope[3] - step)  # the intercept must go with the step that is taken
         lift = -sums[0] / max(sums[2], 1e-300) - lean * change
         if family != GAUSSIAN:
             share = _damped(max(abs(lift + change * lowest), abs(lift + change * highest)))
@@ -144,7 +150,7 @@ def _centre_row(family, e, zeros, y, w, dispersion, residual, scratch, sums):
     for _ in range(MOST_EVALUATIONS):
         _evaluate(family, e, zeros, y, w, dispersion, 0.0, shift, residual, scratch, sums)
         lift = -sums[0] / max(sums[2], 1e-300)
-        if family == POISSON or family == GAUSSIAN or family == GAMMA or not abs(lift) > 1e-6:
+        if family in (POISSON, GAUSSIAN, GAMMA) or not abs(lift) > 1e-6:
             break
         shift += lift * _damped(abs(lift))
     return shift
