@@ -34,10 +34,11 @@ def as_design(X: "ArrayLike | Design") -> Design:
 
 
 def _is_lazy(X: Any) -> bool:
-    """Memory-mapped files, and dask, zarr and h5py arrays, which all know their chunks."""
+    """Memory-mapped files, and dask, zarr and h5py arrays, which all know their chunks, or that they have none."""
     if isinstance(X, np.ndarray):
         return isinstance(X, np.memmap)
-    return getattr(X, "chunks", None) is not None and hasattr(X, "shape") and hasattr(X, "dtype")
+    chunked = getattr(X, "chunks", None) is not None or hasattr(X, "maxshape")  # h5py stores some in one piece
+    return chunked and hasattr(X, "shape") and hasattr(X, "dtype")
 
 
 def column_ranges(design: Design) -> tuple[NDArray, NDArray]:
