@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from neurorec.glm import choose_penalty, deviance, fit_population, predict_mean
+from neurorec.glm import PopulationGLMCV, choose_penalty, deviance, fit_population, predict_mean
 from neurorec.recording import InputError
 
 PENALTIES = [np.inf, 1.0, 0.1, 0.01, 1e-3]
@@ -132,3 +132,105 @@ def test_folds_that_cannot_be_used(population, folds):
     X, Y, _ = population
     with pytest.raises(InputError, match="folds"):
         choose_penalty(X, Y, folds, PENALTIES)
+
+
+FAMILIES = ["poisson", "bernoulli", "gaussian", "gamma", "negative_binomial"]
+
+
+@pytest.fixture
+def crowded(simulate):
+    """Give a small population of a family, with five folds of whole trials and an offset."""
+
+    def draw(family):
+        X, Y = simulate(family, n_times=250, n_units=4, size=0.3)
+        return X, Y, np.arange(250) // 10 % 5, 0.1 * np.random.default_rng(0).standard_normal(Y.shape)
+
+    return draw
+
+
+def spoiled(values, rows, poison):
+    """A copy with some rows replaced."""
+    out = values.copy()
+    out[rows] = poison
+    return out
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.7])
+@pytest.mark.parametrize("poison", [np.nan, -1e30])
+def test_test_bins_change_not_a_bit_of_a_nested_choice(crowded, family, l1_ratio, poison):
+    X, Y, folds, offset = crowded(family)
+    test = folds == 4
+    folds = np.where(test, -1, folds)
+    settings = {"family": family, "penalties": [1.0, 0.1, 0.01], "l1_ratio": l1_ratio}
+    plain = PopulationGLMCV(**settings).fit(X, Y, folds=folds, offset=offset)
+    again = PopulationGLMCV(**settings).fit(
+        spoiled(X, test, poison), spoiled(Y, test, poison), folds=folds, offset=spoiled(offset, test, poison)
+    )
+    for name in ("deviance_", "penalty_", "coef_", "intercept_", "dispersion_", "gap_"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(plain, name))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_held_out_fold_does_not_reach_the_fit_that_it_judges(crowded, family, monkeypatch):
+    X, Y, folds, _ = crowded(family)
+    changed = Y.copy()
+    changed[folds == 2] = np.random.default_rng(1).permutation(Y[folds == 2])
+    fitted: list[dict] = []
+
+    class Watched(choose_penalty.__globals__["_HeldOut"]):
+        def reached(self, found):
+            before = {(int(k), int(u)): row for k, u, row in zip(found.stage, found.units, found.packed, strict=True)}
+            fitted[-1].update({key: row.copy() for key, row in before.items()})
+            return super().reached(found)
+
+        def __init__(self, *args):
+            fitted.append({})
+            super().__init__(*args)
+
+    monkeypatch.setitem(choose_penalty.__globals__, "_HeldOut", Watched)
+    options = {"penalties": [1.0, 0.1], "family": family, "n_jobs": 1}
+    plain, again = (choose_penalty(X, y, folds, **options) for y in (Y, changed))
+    for key in fitted[2].keys() & fitted[7].keys():
+        np.testing.assert_array_equal(fitted[7][key], fitted[2][key])
+    assert len(fitted[2]) >= 4
+    assert any((fitted[5][key] != fitted[0][key]).any() for key in fitted[0].keys() & fitted[5].keys())
+    assert (again.deviance[2] != plain.deviance[2]).any()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_one_standard_error_is_never_weaker_in_any_family(simulate, family, seed):
+    X, Y = simulate(family, n_times=120, n_units=12, size=0.15, seed=seed)
+    folds = np.arange(120) // 10 % 4
+    chosen = [
+        choose_penalty(X, Y, folds, PENALTIES, family=family, rule=rule) for rule in ("best", "one_standard_error")
+    ]
+    assert (chosen[1].index <= chosen[0].index).all()
+    np.testing.assert_array_equal(chosen[0].deviance, chosen[1].deviance)
+    assert np.isin(chosen[1].penalty, PENALTIES).all()
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.7])
+def test_long_runs_are_the_same_as_scattered_rows(simulate, l1_ratio):
+    X, Y = simulate(n_times=2400)
+    folds = np.repeat(np.arange(3), 800)
+    order = np.random.default_rng(0).permutation(2400)  # rows in no runs are copied
+    options = {"penalties": PENALTIES, "l1_ratio": l1_ratio, "tol": 1e-12}
+    runs, scattered = (
+        choose_penalty(X, Y, folds, **options),
+        choose_penalty(X[order], Y[order], folds[order], **options),
+    )
+    np.testing.assert_allclose(scattered.deviance, runs.deviance, rtol=1e-6)
+    np.testing.assert_array_equal(scattered.index, runs.index)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_weights_count_in_the_held_out_deviance(simulate, family):
+    X, Y = simulate(family, n_times=150, n_units=2)
+    times = np.random.default_rng(0).integers(0, 3, 150)
+    folds = np.arange(150) // 10 % 3
+    options = {"penalties": [0.1, 0.03], "family": family, "tol": 1e-12}
+    weighted = choose_penalty(X, Y, folds, sample_weight=times, **options)
+    stacked = choose_penalty(*(np.repeat(part, times, axis=0) for part in (X, Y, folds)), **options)
+    np.testing.assert_allclose(weighted.deviance, stacked.deviance, rtol=1e-3 if family[0] == "n" else 1e-6)
