@@ -189,7 +189,8 @@ class Preconditioner:
 
         def work(low: int, high: int) -> None:
             scale, least = self._scale[units[low:high], None], penalty[low:high, None]
-            base = 1 / (least + scale * rest)
+            # with every direction kept there is no rest to add: in float32 it would drown the strongest directions
+            base = 1 / (least + scale * rest) if n_kept < n_common else np.zeros_like(least)
             common = G[low:high, :n_common]
             inner = common @ vectors
             inner *= (1 / (scale * values + least) - base).astype(dtype)

@@ -116,7 +116,7 @@ def build_penalty(
     if smoothness and group is not None:
         matrix = _smoothing_matrix(np.ones(n_features) if factor is None else factor, group, smoothness)
     elif factor is not None:
-        matrix = scipy.sparse.diags_array(1 / np.sqrt(factor), format="csr")
+        matrix = scipy.sparse.csr_array(scipy.sparse.diags_array(1 / np.sqrt(factor)))
     return Penalty(float(l1_ratio), weight, group if l1_ratio > 0 else None, matrix)
 
 

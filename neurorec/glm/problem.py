@@ -12,6 +12,7 @@ from neurorec.glm.losses import Family, family_of
 from neurorec.glm.penalty import Penalty
 from neurorec.recording import InputError, first_offenders
 
+OUTSIDE = 10  # ranges of a column beyond which bins that no unit uses are left out, at the cost of a copy
 MOST_BYTES = 1 << 25  # of float64 copies of some units' responses
 
 
@@ -34,7 +35,7 @@ class Problem(NamedTuple):
         return self.Y.shape[1]
 
     def weights(self, units: NDArray) -> NDArray:
-        """Weights ``(row, time)`` of some units, (1, time) where they are shared, (0, 0) for none, as loops take them."""
+        """Weights ``(row, time)`` of some units; (1, time) where all share them, (0, 0) for none, as loops take it."""
         dtype = self.design.dtype
         if self.weight is None:
             return np.empty((0, 0), dtype=dtype)
@@ -97,12 +98,14 @@ def build_problem(
     """
     design, Y, weight, offset = check_shapes(X, Y, sample_weight, offset)
     lowest, highest = column_ranges(design)
-    if weight is not None and not (np.isfinite(lowest) & np.isfinite(highest)).all():
-        used = np.flatnonzero((weight > 0).any(axis=1))
-        if used.size < len(Y):  # bins that no unit uses may hold anything
-            design, Y, weight = design.on(used), Y[used], weight[used]
-            offset = None if offset is None else offset[used]
-            lowest, highest = column_ranges(design)
+    used = np.full(len(Y), True) if weight is None else np.asarray((weight > 0).any(axis=1))
+    if not used.all():
+        everywhere = np.array([lowest, highest])
+        lowest, highest = column_ranges(design, used)
+        if _upset(everywhere, lowest, highest):
+            at = np.flatnonzero(used)
+            design, Y, weight = design.on(at), Y[at], None if weight is None else weight[at]
+            offset = None if offset is None else offset[at]
     check_finite(lowest, highest)
     if weight is not None:
         mass = weight.mean(axis=0, dtype=np.float64)
@@ -115,6 +118,13 @@ def build_problem(
     blank = np.full(Y.shape[1], np.nan)
     problem = Problem(masked, penalty, Y, weight, offset, kind, blank, blank, blank)
     return problem._replace(**_first_look(problem))
+
+
+def _upset(everywhere: NDArray, lowest: NDArray, highest: NDArray) -> bool:
+    """Whether bins that no unit uses hold what would spoil images and curvature even at weight 0."""
+    room = OUTSIDE * (highest - lowest)
+    inside = (everywhere[0] >= lowest - room) & (everywhere[1] <= highest + room)
+    return bool((~inside & (room > 0)).any() or not np.isfinite(everywhere).all())
 
 
 def check_shapes(

@@ -41,8 +41,15 @@ def _is_lazy(X: Any) -> bool:
     return chunked and hasattr(X, "shape") and hasattr(X, "dtype")
 
 
-def column_ranges(design: Design) -> tuple[NDArray, NDArray]:
+def column_ranges(design: Design, used: NDArray | None = None) -> tuple[NDArray, NDArray]:
     """Smallest and largest value of every column ``(feature,)``; NaN and infinity show.
+
+    Parameters
+    ----------
+    design : Design
+        Columns.
+    used : ndarray of bool (time,), optional
+        Rows to look at; all by default.
 
     Returns
     -------
@@ -52,8 +59,9 @@ def column_ranges(design: Design) -> tuple[NDArray, NDArray]:
     highest = np.full(design.shape[1], -np.inf)
     for low, high in block_bounds_of(design):
         rows = design.block(low, high)
-        np.minimum(lowest, rows.min(axis=0), out=lowest)
-        np.maximum(highest, rows.max(axis=0), out=highest)
+        rows = rows if used is None else rows[used[low:high]]
+        np.minimum(lowest, rows.min(axis=0, initial=np.inf), out=lowest)
+        np.maximum(highest, rows.max(axis=0, initial=-np.inf), out=highest)
     return lowest, highest
 
 

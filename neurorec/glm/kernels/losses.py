@@ -120,7 +120,7 @@ def null_deviance(family, y, w, dispersion):
     if not (mass > 0 and highest > lowest):
         return 0.0
     mean, lost = total / mass, 0.0
-    if family == POISSON or family == BERNOULLI or family == NEGATIVE_BINOMIAL:  # zeros are most of it: take them once
+    if family in (POISSON, BERNOULLI, NEGATIVE_BINOMIAL):  # zeros are most of it: take them once
         at_zero = half_deviance(family, 0.0, mean, dispersion)
         for i in range(n):
             weight = w[i] if weighted else 1.0

@@ -84,13 +84,10 @@ def _search_row(family, e, d, y, w, dispersion, slope, residual, scratch, sums):
     """Minimise one row's objective over (step, shift); ``slope``: start, linear, square, longest."""
     lowest, highest, middle = _range_and_mean(d)
     step = min(1.0, LONGEST / max(max(highest - middle, middle - lowest), 1e-30), slope[3])
-    moving = slope[0] < 0
-    if not moving:
-        step = 0.0
     shift, polished = -step * middle, False
     for evaluation in range(1, MOST_EVALUATIONS + 1):
         _evaluate(family, e, d, y, w, dispersion, step, shift, residual, scratch, sums)
-        if not moving or evaluation == MOST_EVALUATIONS:
+        if evaluation == MOST_EVALUATIONS:
             break
         down, bend = sums[1] + slope[1] + step * slope[2], sums[4] + slope[2]
         along = abs(down) <= ACCURACY * -slope[0] or (step >= slope[3] and down < 0)
@@ -144,21 +141,30 @@ def _first_shift(family, e, y, w):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _centre_row(family, e, zeros, y, w, dispersion, residual, scratch, sums):
-    """The best intercept beside e, by damped Newton steps."""
-    shift = _first_shift(family, e, y, w)
-    for _ in range(MOST_EVALUATIONS):
-        _evaluate(family, e, zeros, y, w, dispersion, 0.0, shift, residual, scratch, sums)
+def _centre_row(family, fresh, e, d, y, w, dispersion, residual, scratch, sums):
+    """The best intercept beside e, by damped Newton steps that stay between what is too low and what is too high."""
+    shift = _first_shift(family, e, y, w) if fresh else 0.0
+    exact = fresh and family in (POISSON, GAUSSIAN, GAMMA)
+    lowest, highest = -np.inf, np.inf
+    for evaluation in range(1, MOST_EVALUATIONS + 1):
+        _evaluate(family, e, d, y, w, dispersion, 0.0, shift, residual, scratch, sums)
         lift = -sums[0] / max(sums[2], 1e-300)
-        if family in (POISSON, GAUSSIAN, GAMMA) or not abs(lift) > 1e-6:
+        if exact or evaluation == MOST_EVALUATIONS or not abs(lift) > 1e-6:
             break
+        if lift > 0:
+            lowest = shift
+        else:
+            highest = shift
         shift += lift * _damped(abs(lift))
+        if not (lowest < shift < highest):
+            shift = (lowest + highest) / 2
     return shift
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def search_rows(family, E, D, Y, W, dispersion, slope, fresh, low, high, out):
-    """Line searches of the rows low to high; rows that are ``fresh`` only add D and find their intercept.
+    """Line searches of the rows low to high; rows that are ``fresh`` only add D and find their intercept,
+    and those without a way down their intercept alone.
 
     Parameters
     ----------
@@ -184,7 +190,6 @@ def search_rows(family, E, D, Y, W, dispersion, slope, fresh, low, high, out):
     n_times = E.shape[1]
     residual = np.empty(n_times, dtype=E.dtype)
     scratch = np.empty((2, BLOCK), dtype=E.dtype)
-    zeros = np.zeros(n_times if fresh[low:high].any() else 0, dtype=E.dtype)
     sums = np.empty(5)
     for row in range(low, high):
         e, d, y = E[row], D[row], Y[row]
@@ -192,8 +197,9 @@ def search_rows(family, E, D, Y, W, dispersion, slope, fresh, low, high, out):
         if fresh[row]:
             for i in range(n_times):
                 e[i] += d[i]
-            step, shift = 1.0, _centre_row(family, e, zeros, y, w, dispersion[row], residual, scratch, sums)
-            t = e.dtype.type(0)
+        if fresh[row] or not slope[0, row] < 0:
+            shift = _centre_row(family, fresh[row], e, d, y, w, dispersion[row], residual, scratch, sums)
+            step, t = 1.0 if fresh[row] else 0.0, e.dtype.type(0)
         else:
             step, shift = _search_row(family, e, d, y, w, dispersion[row], slope[:, row], residual, scratch, sums)
             t = e.dtype.type(step)
