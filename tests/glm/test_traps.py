@@ -123,7 +123,7 @@ def test_bins_of_weight_zero_cost_nothing_whatever_they_hold(simulate, poison):
     X[:30], Y[:30] = poison, np.nan
     spoiled = fit_population(X, Y, sample_weight=weight, tol=1e-12)
     assert spoiled.converged.all()
-    np.testing.assert_allclose(spoiled.coef, plain.coef, atol=1e-7)
+    np.testing.assert_allclose(spoiled.coef, plain.coef, atol=5e-6)
     assert (spoiled.n_iter <= plain.n_iter + 2).all()
 
 
