@@ -18,7 +18,7 @@ from neurorec.glm.kernels.losses import null_deviance
 from neurorec.glm.kernels.quasi_newton import keep_pairs
 from neurorec.glm.kernels.search import search_rows
 from neurorec.glm.problem import Problem
-from neurorec.glm.standing import Pairs, Rule, Slope, Standing
+from neurorec.glm.standing import Pairs, Point, Rule, Slope
 from neurorec.glm.status import Status
 from neurorec.glm.team import Team
 
@@ -26,7 +26,7 @@ KEPT_PAIRS = 8  # fewer cost passes along paths, more save none
 PATIENCE = 15  # iterations without a better gap, or much to hope for, until a unit has met its numbers' precision
 CROWD = 0.1  # share of the rows that must have finished before the arrays are made smaller
 FEWEST_ROWS, MOST_ROWS = 32, 256  # fewer make slow products, more make none faster
-SHARE = 1 / 6  # rows per column of X: three images of each row then take half the memory of X
+SHARE = 0.22  # rows per column of X: two images and counts of each row then take half the memory of X
 SETTLED = 1e-3  # relative change of a dispersion that asks for no further fit
 
 
@@ -101,7 +101,8 @@ class _Descent:
         n = int(np.clip(n_packed * SHARE, FEWEST_ROWS, MOST_ROWS))
         n = min(n, units.size)
         self.units, self.stage = np.zeros(n, dtype=np.intp), np.zeros(n, dtype=np.intp)
-        self.E, self.D, self.Y = (np.zeros((n, n_times), dtype=dtype) for _ in range(3))
+        self.E, self.D = (np.zeros((n, n_times), dtype=dtype) for _ in range(2))
+        self.Y = np.zeros((n, n_times), dtype=problem.response_type)
         own = problem.weight is not None and problem.weight.shape[1] > 1
         self.W = np.zeros((n, n_times), dtype=dtype) if own else problem.weights(units[:1])
         self.B, self.G, self.direction = (np.zeros((n, n_packed), dtype=dtype) for _ in range(3))
@@ -113,6 +114,7 @@ class _Descent:
         self.intercept, self.slack, self.gap, self.best, self.penalty = (np.zeros(n) for _ in range(5))
         self.dispersion, self.null = np.full(n, np.nan), np.ones(n)
         self.n_iter, self.best_at = np.zeros(n, dtype=int), np.zeros(n, dtype=int)
+        self.least = np.zeros(n)
         self._admit(np.arange(n))
 
     def any_left(self) -> bool:
@@ -126,11 +128,11 @@ class _Descent:
             design.forward(self.direction, self.units, self.D, self.team)
         else:
             self.D[...] = 0
-        found = np.empty((4, len(self.units)))
+        found = np.empty((5, len(self.units)))
         family = self.problem.family.code
         args = (family, self.E, self.D, self.Y, self.W, self.dispersion, self.slope, self.fresh)
         self.team.over(len(self.units), lambda low, high: search_rows(*args, low, high, found))
-        step, shift, mean_residual, mean_weight = found
+        step, shift, mean_residual, mean_weight, self.least = found
         self.intercept += shift
         self.slack = mean_residual**2 / (2 * np.maximum(mean_weight, np.finfo(float).tiny))
         gradient = design.adjoint(self.D, self.units, self.team)
@@ -150,7 +152,7 @@ class _Descent:
         """Report the rows that have finished a penalty, move them to the next, and let others in for those done."""
         rows = np.flatnonzero(self.live)
         while rows.size:
-            self._look(rows)
+            self._measure(rows)
             status = self._status(rows, tol, max_iter)
             self._refit_dispersion(rows, status)
             done = status >= 0
@@ -159,10 +161,11 @@ class _Descent:
                 self._report(rows, status[done], reached)
                 rows = rows[self.live[rows]]
         over = np.flatnonzero(~self.live)
+        if not self.queue and CROWD * len(self.live) < over.size < len(self.live):
+            self._shrink()
+        self._propose()
         if over.size and self.queue:
             self._admit(over)
-        elif over.size > CROWD * len(self.live) and over.size < len(self.live):
-            self._shrink()
 
     def _admit(self, rows: NDArray) -> None:
         """Give rows to the next units in the queue."""
@@ -191,22 +194,24 @@ class _Descent:
         self.n_iter[rows] = self.best_at[rows] = 0
         self.best[rows] = np.inf
 
-    def _look(self, rows: NDArray) -> None:
-        """Direction and gap of some rows; those under an infinite penalty are where they must be."""
-        self.slope[:, rows] = 0
+    def _measure(self, rows: NDArray) -> None:
+        """Gap of some rows; those under an infinite penalty are where they must be."""
         self.gap[rows] = self.slack[rows] / self.null[rows]
-        self.direction[rows] = 0
         rows = rows[np.isfinite(self.penalty[rows])]
-        if not rows.size:
-            return
+        if rows.size:
+            point = Point(self.units[rows], self.penalty[rows], self.B[rows], self.G[rows], self.least[rows])
+            self.gap[rows] += self.rule.bound(point, self.team) / self.null[rows]
+
+    def _propose(self) -> None:
+        """Where every row goes from here; those that are done, begin again or have no coefficients stay."""
+        stay = ~self.live | self.fresh | ~np.isfinite(self.penalty)
         order = np.arange(max(self.n_done - KEPT_PAIRS, 0), self.n_done) % KEPT_PAIRS
         pairs = Pairs(self.s, self.y, self.sy, self.ss, order)
-        standing = Standing(self.units, self.penalty, self.B, self.G, pairs)
-        everyone = rows.size == len(self.units)
-        proposal = self.rule.propose(standing if everyone else standing.keep(rows), self.team)
-        self.direction[rows] = proposal.direction
-        self.slope[:, rows] = proposal.slope
-        self.gap[rows] = (proposal.bound + self.slack[rows]) / self.null[rows]
+        point = Point(self.units, np.where(stay, 1.0, self.penalty), self.B, self.G, self.least)
+        self.direction, slope = self.rule.propose(point, pairs, self.team)
+        self.slope = np.array(slope)
+        self.direction[stay], self.slope[:, stay] = 0, 0
+        self.slope[-1, stay & self.live] = 1  # a row that may take no step at all is at rest
 
     def _status(self, rows: NDArray, tol: float, max_iter: int) -> NDArray:
         """Status of rows, -1 while at work. A gap that is not a number is never within the tolerance."""
@@ -217,7 +222,7 @@ class _Descent:
         status = np.full(rows.size, -1)
         stale = self.n_iter[rows] - self.best_at[rows] > PATIENCE
         promise = -self.slope[0, rows] / self.null[rows]
-        status[stale & ~(promise > np.finfo(self.Y.dtype).eps)] = Status.OUT_OF_PRECISION
+        status[stale & ~(promise > np.finfo(self.E.dtype).eps)] = Status.OUT_OF_PRECISION
         status[self.n_iter[rows] >= max_iter] = Status.OUT_OF_ITERATIONS
         status[gap <= tol] = Status.CONVERGED
         return status
@@ -234,7 +239,7 @@ class _Descent:
             before = self.dispersion[row]
             if abs(np.log(found / before)) > SETTLED and max(found, before) > 1e-4:
                 status[place], self.dispersion[row] = -1, found  # else it stays that of the gap just certified
-                self.null[row] = null_deviance(family.code, self.Y[row], w, found)
+                self.null[row] = null_deviance(family.code, self.Y[row].astype(self.E.dtype), w, found)
                 self.best[row], self.best_at[row] = np.inf, self.n_iter[row]
                 self.direction[row], self.slope[:, row], self.fresh[row] = 0, 0, True
 
@@ -255,9 +260,6 @@ class _Descent:
         self.live[rows] = self.stage[rows] < len(self.penalties)
         if go_on is not None:
             self.live[rows] &= go_on
-        over = rows[~self.live[rows]]
-        self.direction[over] = 0
-        self.slope[:, over] = 0
         self._enter(rows[self.live[rows]])
 
     def _shrink(self) -> None:
@@ -275,5 +277,5 @@ class _Descent:
 
 _PER_ROW = (
     *("units", "Y", "B", "E", "D", "G", "s", "y", "sy", "ss", "intercept", "slack", "stage", "live", "fresh"),
-    *("direction", "gap", "best", "best_at", "penalty", "n_iter", "dispersion", "null"),
+    *("direction", "gap", "best", "best_at", "penalty", "n_iter", "dispersion", "null", "least"),
 )

@@ -4,13 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurorec.glm.curvature import Preconditioner
-from neurorec.glm.designs import Design, block_bounds_of
 from neurorec.glm.kernels.certificate import tighten_rows
-from neurorec.glm.kernels.proximal import propose_rows
-from neurorec.glm.standing import Proposal, Slope, Standing
+from neurorec.glm.kernels.proximal import bound_rows, propose_rows
+from neurorec.glm.standing import Pairs, Point, Proposal, Slope
 from neurorec.glm.team import Team
-
-HOPELESS = 4.0  # slope towards the minimum of the model, about twice the distance, beyond which no bound is small
 
 
 class ElasticNetRule:
@@ -55,10 +52,10 @@ class ElasticNetRule:
         Group of each packed column, the same for all units; -1 for a column on its own, as all are by default.
     reach : (float, float), optional
         See :func:`image_reach`. To be given only where the Gram matrix of the preconditioner is that of the very bins
-        of the fit, with equal weights (those of the fit are part of ``Standing.least``); it is not used where units
-        have private columns, of whose products with the common ones nothing is known.
-    tol : float
-        Bounds that are below this share of ``worst``, or that cannot get there, are not tightened.
+        of the fit, with equal weights (those of the fit are part of ``Point.least``), and no unit has private
+        columns, of whose products with the common ones nothing is known.
+    goal : ndarray (unit,), optional
+        Bounds below it are not tightened.
     """
 
     def __init__(
@@ -69,49 +66,54 @@ class ElasticNetRule:
         weight: NDArray | None = None,
         groups: NDArray | None = None,
         reach: tuple[float, float] | None = None,
-        tol: float = 0.0,
+        goal: NDArray | None = None,
     ) -> None:
         self._preconditioner, self._l1_ratio = preconditioner, l1_ratio
         self._worst = np.ascontiguousarray(worst, dtype=np.float64)
         self._weight = None if weight is None else np.ascontiguousarray(np.atleast_2d(weight), dtype=np.float64)
         self._grouped = None if groups is None else grouped(np.asarray(groups))
         self._metric: tuple[NDArray, ...] | None = None
-        self._reach, self._tol = reach, tol
+        self._reach, self._goal = reach, goal
 
-    def propose(self, standing: Standing, team: Team) -> Proposal:
-        """Directions, slopes along them and bounds; a row without a way down gets a direction of 0."""
-        B, G = np.ascontiguousarray(standing.B), np.ascontiguousarray(standing.G)
-        n_rows, n_packed = B.shape
-        weight = np.ones((1, n_packed)) if self._weight is None else self._weight
-        sequence, begin = (np.arange(n_packed), np.arange(n_packed + 1)) if self._grouped is None else self._grouped
-        penalty = np.asarray(standing.penalty, dtype=np.float64)
-        *rings, order = (np.ascontiguousarray(part) for part in standing.pairs)
-        direction, slope, bound = np.zeros_like(B), np.zeros((len(Slope._fields), n_rows)), np.empty(n_rows)
-        slope[-1] = 1
-        units = np.ascontiguousarray(standing.units)
-        state = (units, B, G, penalty * self._l1_ratio, penalty * (1 - self._l1_ratio))
-        metric, grouping = self._curvature(B.dtype), (sequence, begin, weight)
-        fixed = (state, (*rings, order), metric, grouping, self._worst, direction, slope, bound)
-        team.over(n_rows, lambda low, high: propose_rows(low, high, *fixed))
-        least = getattr(standing, "least", None)
-        if self._reach is not None and least is not None and not metric[1].shape[1]:
-            goal = self._tol * self._worst[units]
-            wanted = (bound > goal) & ~(-slope[0] > HOPELESS * goal) if self._tol else np.ones(n_rows, dtype=bool)
-            tight = (state, metric, grouping, self._mask(n_packed), self._worst, least, self._reach, wanted, bound)
+    def bound(self, point: Point, team: Team) -> NDArray[np.float64]:
+        """Of the distance of the objective from its minimum, ``(row,)``: the least of the duality gaps known."""
+        n_rows, n_packed = point.B.shape
+        bound, state, grouping = np.empty(n_rows), self._state(point), self._grouping(n_packed)
+        team.over(n_rows, lambda low, high: bound_rows(low, high, state, grouping, self._worst, bound))
+        if self._reach is not None:
+            wanted = bound > (0.0 if self._goal is None else self._goal[point.units])
+            mask = np.ones((1, n_packed), dtype=bool)
+            mask = mask if self._preconditioner.mask is None else self._preconditioner.mask
+            metric = self._curvature(point.B.dtype)
+            tight = (state, metric, grouping, mask, self._worst, point.least, self._reach, wanted, bound)
             team.over(n_rows, lambda low, high: tighten_rows(low, high, *tight))
-        return Proposal(direction, Slope(*slope), bound)
+        return bound
 
-    def _mask(self, n_packed: int) -> NDArray[np.bool_]:
-        """False where a coefficient must be 0, ``(1 or unit, packed)``."""
-        mask = self._preconditioner._design.mask
-        return np.ones((1, n_packed), dtype=bool) if mask is None else mask
+    def propose(self, point: Point, pairs: Pairs, team: Team) -> Proposal:
+        """Directions and slopes along them; a row without a way down gets a direction of 0."""
+        n_rows, n_packed = point.B.shape
+        direction, slope = np.zeros_like(point.B), np.zeros((len(Slope._fields), n_rows))
+        slope[-1] = 1
+        fixed = self._state(point), tuple(pairs), self._curvature(point.B.dtype), self._grouping(n_packed)
+        team.over(n_rows, lambda low, high: propose_rows(low, high, *fixed, direction, slope))
+        return Proposal(direction, Slope(*slope))
+
+    def _state(self, point: Point) -> tuple[NDArray, ...]:
+        l1, l2 = point.penalty * self._l1_ratio, point.penalty * (1 - self._l1_ratio)
+        return np.ascontiguousarray(point.units), point.B, point.G, l1, l2
+
+    def _grouping(self, n_packed: int) -> tuple[NDArray, ...]:
+        """Order of the columns, where groups begin, and their weights."""
+        weight = np.ones((1, n_packed)) if self._weight is None else self._weight
+        order = (np.arange(n_packed), np.arange(n_packed + 1)) if self._grouped is None else self._grouped
+        return *order, weight
 
     def _curvature(self, dtype: np.dtype) -> tuple[NDArray, ...]:
         """Gram matrices of the common and of each unit's private columns, their scale, and what keeps them regular."""
         if self._metric is None:
             known = self._preconditioner
             scale = np.ascontiguousarray(known._scale, dtype=np.float64)
-            gram, private = (np.ascontiguousarray(part, dtype=dtype) for part in (known._common_gram, known._private))
+            gram, private = (np.ascontiguousarray(part, dtype=dtype) for part in (known.common_gram, known._private))
             self._metric = (gram, private, scale, known._least(np.arange(scale.size)))
         return self._metric
 
@@ -138,31 +140,3 @@ def grouped(groups: NDArray) -> tuple[NDArray, NDArray]:
     key = np.where(groups < 0, groups.max(initial=-1) + 1 + np.arange(groups.size), groups)
     sequence = np.argsort(key, kind="stable")
     return sequence, np.flatnonzero(np.diff(key[sequence], prepend=-1, append=-1))
-
-
-def image_reach(design: Design) -> tuple[float, float]:
-    """How far a bin of a centred image X d can be from 0: min(a |d|_Gram, b |d|_2).
-
-    Parameters
-    ----------
-    design : Design
-        Columns.
-
-    Returns
-    -------
-    a, b : float
-        Root of the number of bins, since no bin counts for more than all; and the largest norm of a row.
-
-    Examples
-    --------
-    >>> from neurorec.glm.designs import as_design
-    >>> image_reach(as_design(np.array([[3.0, 4.0], [-3.0, -4.0]])))
-    (1.4142135623730951, 5.0)
-    """
-    n_times, n_features = design.shape
-    total, largest = np.zeros(n_features), 0.0
-    for low, high in block_bounds_of(design):
-        rows = design.block(low, high)
-        total += rows.sum(axis=0, dtype=np.float64)
-        largest = max(largest, float(np.einsum("tf,tf->t", rows, rows).max()))
-    return n_times**0.5, largest**0.5 + float(np.linalg.norm(total / n_times))

@@ -238,6 +238,8 @@ def penalty_path(
     )
     with Team(n_jobs) as team:
         if penalties is None:
+            if n_penalties < 1:
+                raise InputError("n_penalties", expected="1 or more", found=f"{n_penalties}", remedy="30 is usual")
             strongest = strongest_penalties(problem, max(l1_ratio, LEAST_L1), team)
             penalties = strongest * np.geomspace(1, WEAKEST, n_penalties)[:, None]
         checked = check_penalties(np.asarray(penalties, dtype=np.float64), problem.n_units, family)

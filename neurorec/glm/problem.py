@@ -1,6 +1,6 @@
 """One fitting problem, checked: a design, responses, weights and known parts, unit by unit."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,7 @@ class Problem(NamedTuple):
     """Everything a solver reads but the strength of the penalty."""
 
     design: MaskedDesign
+    source: Design  # what the user gave, at the bins in use
     penalty: Penalty
     Y: NDArray  # (time, unit), as given
     weight: NDArray | None  # (time, unit) or (time, 1), mean 1 over time; None for equal weights
@@ -27,6 +28,7 @@ class Problem(NamedTuple):
     family: Family
     mean: NDArray  # (unit,) weighted mean response, NaN where a unit was never observed
     null: NDArray  # (unit,) weighted mean half-deviance from that mean, 0 where the unit is constant
+    response_type: np.dtype  # of responses at work: counts take a byte
     dispersion: NDArray  # (unit,) a first guess for negative binomial responses, NaN for others
 
     @property
@@ -44,18 +46,18 @@ class Problem(NamedTuple):
 
     def responses(self, units: NDArray) -> NDArray:
         """Responses ``(row, time)`` of some units; those of weight 0, which may be missing, are made 1."""
-        return self._cleaned(self.Y, units, 1.0)
+        return self._cleaned(self.Y, units, 1.0, self.response_type)
 
     def offsets(self, units: NDArray) -> NDArray | None:
         """Offsets ``(row, time)`` of some units."""
-        return None if self.offset is None else self._cleaned(self.offset, units, 0.0)
+        return None if self.offset is None else self._cleaned(self.offset, units, 0.0, self.design.dtype)
 
-    def _cleaned(self, values: NDArray, units: NDArray, filling: float) -> NDArray:
-        found = np.ascontiguousarray(values[:, units].T, dtype=self.design.dtype)
+    def _cleaned(self, values: NDArray, units: NDArray, filling: float, dtype: np.dtype) -> NDArray:
+        found = values[:, units].T
         if self.weight is not None:
             weight = self.weight if self.weight.shape[1] == 1 else self.weight[:, units]
-            found[np.broadcast_to(weight.T == 0, found.shape)] = filling
-        return found
+            found = np.where(weight.T == 0, filling, found)
+        return np.ascontiguousarray(found, dtype=dtype)
 
 
 def build_problem(
@@ -116,7 +118,7 @@ def build_problem(
         penalty.design(design), _check_allowed(allowed, penalty, (Y.shape[1], varies.size)), Y.shape[1], varies
     )
     blank = np.full(Y.shape[1], np.nan)
-    problem = Problem(masked, penalty, Y, weight, offset, kind, blank, blank, blank)
+    problem = Problem(masked, design, penalty, Y, weight, offset, kind, blank, blank, design.dtype, blank)
     return problem._replace(**_first_look(problem))
 
 
@@ -181,9 +183,9 @@ def _check_allowed(allowed: ArrayLike | None, penalty: Penalty, shape: tuple[int
     return allowed
 
 
-def _first_look(problem: Problem) -> dict[str, NDArray]:
+def _first_look(problem: Problem) -> dict[str, Any]:
     """Mean, null deviance and first dispersion of every unit, some units at a time; refuses what cannot be fitted."""
-    n_units, family = problem.n_units, problem.family
+    n_units, family, whole = problem.n_units, problem.family, True
     mean, null, dispersion = np.full(n_units, np.nan), np.zeros(n_units), np.full(n_units, np.nan)
     size = max(1, MOST_BYTES // (8 * len(problem.Y)))
     for low in range(0, n_units, size):
@@ -193,6 +195,7 @@ def _first_look(problem: Problem) -> dict[str, NDArray]:
         if offsets is not None and not np.isfinite(offsets).all():
             raise InputError("offset", expected="finite values", found="NaN or infinity", remedy="leave those bins out")
         _check_range(responses, weights, units, family)
+        whole = whole and float(responses.max()) <= 255 and bool((responses == np.floor(responses)).all())
         for row, unit in enumerate(units):
             w = weights[row] if len(weights) > 1 else weights.reshape(-1)
             if w.size and not w.any():
@@ -203,7 +206,9 @@ def _first_look(problem: Problem) -> dict[str, NDArray]:
             if family.name == "negative_binomial":
                 dispersion[unit] = first_dispersion(*np.array(moments)[:, None])[0]
             null[unit] = null_deviance(family.code, y, w, dispersion[unit])
-    return {"mean": mean, "null": null, "dispersion": dispersion}
+    whole = whole and family.lowest == 0
+    kind = np.dtype(np.uint8) if whole else problem.design.dtype
+    return {"mean": mean, "null": null, "dispersion": dispersion, "response_type": kind}
 
 
 def _moments(y: NDArray, w: NDArray) -> tuple[float, float]:

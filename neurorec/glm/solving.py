@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neurorec.glm.curvature import Curvature, Preconditioner
+from neurorec.glm.curvature import Curvature, Preconditioner, image_reach
 from neurorec.glm.descent import Listener, descend
 from neurorec.glm.elastic_net import ElasticNetRule
 from neurorec.glm.kernels.search import search_rows
@@ -30,8 +30,13 @@ def solve(
 ) -> None:
     """Fit the units that vary at each of their penalties ``(penalty, unit)``, telling ``reached`` of every answer."""
     units = np.flatnonzero(problem.null > 0)
-    preconditioner = Preconditioner(problem.design, curvature, curvature_scale(problem), problem.penalty.matrix)
-    rule: Rule = RidgeRule(preconditioner)
+    if (penalties == 0).any():
+        curvature = _least_squares(problem)
+    preconditioner = Preconditioner(
+        problem.design, curvature, curvature_scale(problem), problem.penalty.matrix, problem.source
+    )
+    reach = image_reach(problem.design.common_design) if preconditioner.exact else None
+    rule: Rule = RidgeRule(preconditioner, reach, tol * problem.null)
     if problem.penalty.l1_ratio > 0:
         rule = ElasticNetRule(
             preconditioner,
@@ -39,9 +44,24 @@ def solve(
             unexplained(problem, team),
             weight=packed_weight(problem),
             groups=packed_groups(problem),
+            reach=reach,
+            goal=tol * problem.null,
         )
     start = None if init is None else _start(problem, init)
     descend(problem, penalties, rule, units=units, start=start, tol=tol, max_iter=max_iter, reached=reached, team=team)
+
+
+def _least_squares(problem: Problem) -> Curvature:
+    """The Gram matrix that least squares without a penalty have for their Hessian, which alone bounds their gap."""
+    weight, design = problem.weight, problem.design
+    if design.private.shape[1] or (weight is not None and weight.shape[1] > 1):
+        raise InputError(
+            "penalty",
+            expected="a positive number where units differ in their columns or weights",
+            found="0",
+            remedy="a penalty of 1e-9 is next to none",
+        )
+    return Curvature(problem.source, None if weight is None else weight[:, 0] / weight.sum())
 
 
 def _start(problem: Problem, init: tuple[ArrayLike, ArrayLike]) -> NDArray:
@@ -97,10 +117,10 @@ def curvature_scale(problem: Problem) -> NDArray:
 def _without_coefficients(problem: Problem, units: NDArray, team: Team) -> tuple[NDArray, NDArray]:
     """Linear predictors of offset and intercept alone, and the weighted residuals there, ``(row, time)`` each."""
     offset, Y = problem.offsets(units), problem.responses(units)
-    E = np.zeros_like(Y) if offset is None else offset
+    E = np.zeros(Y.shape, dtype=problem.design.dtype) if offset is None else offset
     D, n = np.zeros_like(E), units.size
     args = (problem.family.code, E, D, Y, problem.weights(units), problem.dispersion[units])
-    slope, fresh, out = np.zeros((4, n)), np.ones(n, dtype=bool), np.empty((4, n))
+    slope, fresh, out = np.zeros((4, n)), np.ones(n, dtype=bool), np.empty((5, n))
     team.over(n, lambda low, high: search_rows(*args, slope, fresh, low, high, out))
     return E, D
 

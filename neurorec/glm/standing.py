@@ -2,6 +2,7 @@
 
 from typing import NamedTuple, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from neurorec.glm.team import Team
@@ -25,23 +26,15 @@ class Pairs(NamedTuple):
     ss: NDArray  # (row, pair)
     order: NDArray  # (pair,) places in the ring, oldest first
 
-    def keep(self, rows: NDArray) -> "Pairs":
-        """The same for some of the rows."""
-        return Pairs(self.s[rows], self.y[rows], self.sy[rows], self.ss[rows], self.order)
 
-
-class Standing(NamedTuple):
+class Point(NamedTuple):
     """Where some units stand, one row each."""
 
     units: NDArray  # (row,)
     penalty: NDArray  # (row,)
     B: NDArray  # (row, packed) coefficients
     G: NDArray  # (row, packed) data part of the gradient, 0 where masked
-    pairs: Pairs
-
-    def keep(self, rows: NDArray) -> "Standing":
-        """The same for some of the rows."""
-        return Standing(self.units[rows], self.penalty[rows], self.B[rows], self.G[rows], self.pairs.keep(rows))
+    least: NDArray  # (row,) smallest weighted second derivative of the loss of any bin
 
 
 class Proposal(NamedTuple):
@@ -49,12 +42,15 @@ class Proposal(NamedTuple):
 
     direction: NDArray  # (row, packed)
     slope: Slope
-    bound: NDArray  # (row,) on the distance of the objective from its minimum
 
 
 class Rule(Protocol):
-    """Makes a direction and a bound from where units stand."""
+    """Says how far units are from their minimum, and where to go."""
 
-    def propose(self, standing: Standing, team: Team) -> Proposal:
+    def bound(self, point: Point, team: Team) -> NDArray[np.float64]:
+        """A bound ``(row,)`` on the distance of the objective from its minimum."""
+        ...
+
+    def propose(self, point: Point, pairs: Pairs, team: Team) -> Proposal:
         """Say where to go."""
         ...

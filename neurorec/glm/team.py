@@ -18,7 +18,7 @@ class Team:
     Parameters
     ----------
     n_jobs : int or None
-        Threads; None for as many as there are cores.
+        Threads; None or -1 for as many as there are cores.
 
     Examples
     --------
@@ -28,7 +28,8 @@ class Team:
     """
 
     def __init__(self, n_jobs: int | None) -> None:
-        self.n_jobs = max(1, n_jobs or os.cpu_count() or 1)
+        everyone = n_jobs is None or n_jobs < 1
+        self.n_jobs = (os.cpu_count() or 1) if everyone else n_jobs
         self._pool: ThreadPoolExecutor | None = None
         self._open = ExitStack()
 

@@ -267,7 +267,7 @@ def _learned(fit: Any) -> tuple[NDArray, NDArray, NDArray, NDArray, NDArray]:
     mark = "_" if hasattr(fit, "coef_") else ""
     coef, intercept = getattr(fit, "coef" + mark), getattr(fit, "intercept" + mark)
     lasso = issparse(coef) or getattr(fit, "l1_ratio", 0) > 0
-    if lasso or np.ndim(coef) != 2 or getattr(fit, "smoothness", None) is not None:
+    if lasso or np.ndim(coef) != 2 or getattr(fit, "smoothness", 0) > 0:
         found = "a smoothness penalty" if np.ndim(coef) == 2 else "a path"
         raise InputError(
             "fit",

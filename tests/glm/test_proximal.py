@@ -9,11 +9,12 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.linear_model import ElasticNet
 
+from neurorec.glm.curvature import image_reach
 from neurorec.glm.designs import as_design
-from neurorec.glm.elastic_net import ElasticNetRule, grouped, image_reach
+from neurorec.glm.elastic_net import ElasticNetRule, grouped
 from neurorec.glm.kernels.proximal import _model, working_set
 from neurorec.glm.kernels.shrinking import minimise_model
-from neurorec.glm.standing import Pairs, Standing
+from neurorec.glm.standing import Pairs, Point
 from neurorec.glm.team import Team
 
 
@@ -31,13 +32,24 @@ def no_pairs(B):
 def a_rule(gram, n_units, l1_ratio, worst=1.0, private=None, scale=None, mask=None, **options):
     """A rule whose preconditioner is nothing but its Gram matrices."""
     known = SimpleNamespace(
-        _common_gram=gram,
+        common_gram=gram,
         _private=np.zeros((n_units, 0, 0)) if private is None else private,
         _scale=np.ones(n_units) if scale is None else scale,
         _least=lambda units: np.full(len(units), 1e-12),
-        _design=SimpleNamespace(mask=mask),
+        mask=mask,
     )
     return ElasticNetRule(known, l1_ratio, np.full(n_units, worst), **options)
+
+
+def standing_at(units, penalty, B, G, pairs=None, least=0.0):
+    """A point and its curvature pairs."""
+    return Point(units, penalty, B, G, np.full(len(B), least)), no_pairs(B) if pairs is None else pairs
+
+
+def look_from(rule, standing, team):
+    """What a rule says there: direction, slope and bound."""
+    point, pairs = standing
+    return SimpleNamespace(**rule.propose(point, pairs, team)._asdict(), bound=rule.bound(point, team))
 
 
 def penalty_of(b, penalty, l1_ratio, weight, groups):
@@ -110,8 +122,8 @@ def test_one_step_solves_least_squares_as_scikit_learn_does():
     rule = a_rule(gram, 1, l1_ratio, worst=y @ y / 600)
     with Team(1) as team:
         for _ in range(8):
-            standing = Standing(np.zeros(1, int), np.array([penalty]), B, (B @ X.T - y) @ X / 300, no_pairs(B))
-            found = rule.propose(standing, team)
+            standing = standing_at(np.zeros(1, int), np.array([penalty]), B, (B @ X.T - y) @ X / 300, no_pairs(B))
+            found = look_from(rule, standing, team)
             B = B + found.direction
     peer = ElasticNet(alpha=penalty, l1_ratio=l1_ratio, tol=1e-12, max_iter=100000).fit(X, y)
     np.testing.assert_allclose(B[0], peer.coef_, atol=1e-5)
@@ -134,9 +146,9 @@ def test_the_bound_is_never_below_the_distance(l1_ratio, grouping):
         return np.mean((y - X @ b) ** 2) / 2 + penalty_of(b, penalty, l1_ratio, weight, groups)
 
     def look(B):
-        standing = Standing(np.zeros(1, int), np.array([penalty]), B, (B @ X.T - y) @ X / 50, no_pairs(B))
+        standing = standing_at(np.zeros(1, int), np.array([penalty]), B, (B @ X.T - y) @ X / 50, no_pairs(B))
         with Team(1) as team:
-            return rule.propose(standing, team)
+            return look_from(rule, standing, team)
 
     B = np.zeros((1, n))
     seen = []
@@ -160,7 +172,7 @@ def test_the_slope_is_that_of_the_objective_along_the_way():
     B, G = rng.standard_normal((2, n)), rng.standard_normal((2, n))
     rule = a_rule(spd(n, rng), 2, l1_ratio, weight=weight, groups=groups)
     with Team(2) as team:
-        found = rule.propose(Standing(np.arange(2), np.full(2, penalty), B, G, no_pairs(B)), team)
+        found = look_from(rule, standing_at(np.arange(2), np.full(2, penalty), B, G), team)
     for row in range(2):
         b, d = B[row], found.direction[row]
         l2 = penalty * (1 - l1_ratio)
@@ -203,17 +215,20 @@ def test_private_columns_meet_no_others_and_masked_ones_stay():
     G[1, [0, 5]] = 0  # masked
     scale = np.array([1.0, 2.0, 0.5])
     with Team(2) as team:
-        standing = Standing(np.array([2, 0, 1]), np.full(3, 0.1), B, G, no_pairs(B))
-        found = a_rule(gram, 3, 0.5, private=private, scale=scale, groups=np.array([0, 0, 1, -1, 2, 2])).propose(
-            standing, team
-        )
+        standing = standing_at(np.array([2, 0, 1]), np.full(3, 0.1), B, G, no_pairs(B))
+        groups = np.array([0, 0, 1, -1, 2, 2])
+        found = look_from(a_rule(gram, 3, 0.5, private=private, scale=scale, groups=groups), standing, team)
         apart = [
-            a_rule(
-                np.block([[gram, np.zeros((4, 2))], [np.zeros((2, 4)), private[unit]]]) * scale[unit],
-                1,
-                0.5,
-                groups=np.array([0, 0, 1, -1, 2, 2]),
-            ).propose(standing.keep(np.array([row]))._replace(units=np.zeros(1, int)), team)
+            look_from(
+                a_rule(
+                    np.block([[gram, np.zeros((4, 2))], [np.zeros((2, 4)), private[unit]]]) * scale[unit],
+                    1,
+                    0.5,
+                    groups=groups,
+                ),
+                standing_at(np.zeros(1, int), np.array([0.1]), B[[row]], G[[row]]),
+                team,
+            )
             for row, unit in enumerate([2, 0, 1])
         ]
     np.testing.assert_allclose(found.direction, np.concatenate([one.direction for one in apart]), atol=1e-10)
@@ -230,9 +245,9 @@ def test_useless_pairs_are_dropped():
     bad = Pairs(s, y, np.full((1, 2), np.nan), np.ones((1, 2)), np.arange(2))
     worse = Pairs(s, np.full_like(y, np.nan), np.ones((1, 2)), np.ones((1, 2)), np.arange(2))
     with Team(1) as team:
-        plain = a_rule(gram, 1, 0.9).propose(Standing(np.zeros(1, int), np.array([0.1]), B, G, no_pairs(B)), team)
+        plain = look_from(a_rule(gram, 1, 0.9), standing_at(np.zeros(1, int), np.array([0.1]), B, G), team)
         for pairs in (bad, worse):
-            found = a_rule(gram, 1, 0.9).propose(Standing(np.zeros(1, int), np.array([0.1]), B, G, pairs), team)
+            found = look_from(a_rule(gram, 1, 0.9), standing_at(np.zeros(1, int), np.array([0.1]), B, G, pairs), team)
             np.testing.assert_allclose(found.direction, plain.direction)
             assert found.slope.start[0] < 0
 
@@ -240,8 +255,8 @@ def test_useless_pairs_are_dropped():
 def test_a_gradient_that_is_not_a_number_gives_no_step_and_no_certificate():
     B = np.ones((1, 3))
     with Team(1) as team:
-        standing = Standing(np.zeros(1, int), np.array([0.1]), B, np.full((1, 3), np.nan), no_pairs(B))
-        found = a_rule(np.eye(3), 1, 0.9).propose(standing, team)
+        standing = standing_at(np.zeros(1, int), np.array([0.1]), B, np.full((1, 3), np.nan), no_pairs(B))
+        found = look_from(a_rule(np.eye(3), 1, 0.9), standing, team)
     assert not found.direction.any()
     assert np.isnan(found.bound).all()
 
@@ -249,11 +264,12 @@ def test_a_gradient_that_is_not_a_number_gives_no_step_and_no_certificate():
 def test_columns_that_no_penalty_holds_have_no_bound():
     B, G = np.zeros((1, 2)), np.array([[0.5, 0.01]])
     with Team(1) as team:
-        standing = Standing(np.zeros(1, int), np.array([0.1]), B, G, no_pairs(B))
-        found = a_rule(np.eye(2), 1, 1.0, weight=np.array([0.0, 1.0])).propose(standing, team)
+        standing = standing_at(np.zeros(1, int), np.array([0.1]), B, G, no_pairs(B))
+        found = look_from(a_rule(np.eye(2), 1, 1.0, weight=np.array([0.0, 1.0])), standing, team)
         assert np.isinf(found.bound[0])
         np.testing.assert_allclose(found.direction[0], [-0.5, 0], atol=1e-10)
-        still = a_rule(np.eye(2), 1, 1.0, weight=np.array([0.0, 1.0])).propose(standing._replace(G=G * [0, 1]), team)
+        there = standing_at(np.zeros(1, int), np.array([0.1]), B, G * [0, 1])
+        still = look_from(a_rule(np.eye(2), 1, 1.0, weight=np.array([0.0, 1.0])), there, team)
     assert still.bound[0] == 0
 
 
@@ -303,10 +319,9 @@ def test_the_curved_bound_is_tighter_and_never_below_the_distance(family, l1_rat
         eta = centred(y, X @ B[0], weight, loss)
         value, slope, bend = loss(y, eta)
         G = mask * ((weight * slope) @ X / n_times)
-        standing = Standing(np.zeros(1, int), np.array([penalty]), B, G, no_pairs(B))
-        lit = SimpleNamespace(**standing._asdict(), least=np.array([(weight * bend).min()]))
+        lit = standing_at(np.zeros(1, int), np.array([penalty]), B, G, least=(weight * bend).min())
         with Team(1) as team:
-            found = rule.propose(lit, team)
+            found = look_from(rule, lit, team)
         return np.mean(weight * value) + penalty_of(B[0], penalty, l1_ratio, np.ones(n), groups), found
 
     B, seen = np.zeros((1, n)), []

@@ -5,7 +5,7 @@ from neurorec.glm.designs.dense import DenseDesign
 from neurorec.glm.designs.lagged import LaggedDesign, worthwhile
 from neurorec.glm.designs.masked import MaskedDesign
 from neurorec.glm.designs.protocol import Design, block_bounds_of
-from neurorec.glm.designs.reading import as_design, check_finite, column_moments, column_ranges
+from neurorec.glm.designs.reading import as_design, check_finite, column_moments, column_ranges, same_design
 from neurorec.glm.designs.stacked import StackedDesign, stack_designs
 from neurorec.glm.designs.transformed import TransformedDesign
 
@@ -22,6 +22,7 @@ __all__ = [
     "check_finite",
     "column_moments",
     "column_ranges",
+    "same_design",
     "stack_designs",
     "worthwhile",
 ]

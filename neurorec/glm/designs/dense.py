@@ -71,6 +71,10 @@ class DenseDesign:
         values /= np.asarray(scale).astype(self.dtype)
         return DenseDesign(values)
 
+    def shares_memory(self, other: "DenseDesign") -> bool:
+        """Whether the other is the same rows of the same array."""
+        return self._X is other._X and self._runs == other._runs
+
     def _pieces(self, low: int, high: int) -> list[tuple[int, NDArray]]:
         """Rows low to high as views, each with its place among the rows of the design."""
         pieces, start = [], 0

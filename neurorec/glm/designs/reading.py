@@ -41,6 +41,13 @@ def _is_lazy(X: Any) -> bool:
     return chunked and hasattr(X, "shape") and hasattr(X, "dtype")
 
 
+def same_design(a: Design, b: Design) -> bool:
+    """Whether two designs are the same columns and rows of the same memory."""
+    if isinstance(a, DenseDesign) and isinstance(b, DenseDesign):
+        return a.shares_memory(b)
+    return a is b
+
+
 def column_ranges(design: Design, used: NDArray | None = None) -> tuple[NDArray, NDArray]:
     """Smallest and largest value of every column ``(feature,)``; NaN and infinity show.
 

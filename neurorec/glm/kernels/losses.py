@@ -66,20 +66,20 @@ def derivatives(family, eta, y, dispersion, slope, bend):
     if family == POISSON:
         for i in range(n):
             mu = exponential(eta[i])
-            slope[i] = mu - y[i]
+            slope[i] = mu - one * y[i]
             bend[i] = mu
     elif family == BERNOULLI:
         for i in range(n):
             mu = one / (one + exponential(-eta[i]))
-            slope[i] = mu - y[i]
+            slope[i] = mu - one * y[i]
             bend[i] = mu * (one - mu)
     elif family == GAUSSIAN:
         for i in range(n):
-            slope[i] = eta[i] - y[i]
+            slope[i] = eta[i] - one * y[i]
             bend[i] = one
     elif family == GAMMA:
         for i in range(n):
-            ratio = y[i] * exponential(-eta[i])
+            ratio = one * y[i] * exponential(-eta[i])
             slope[i] = one - ratio
             bend[i] = ratio
     else:
@@ -87,8 +87,8 @@ def derivatives(family, eta, y, dispersion, slope, bend):
         for i in range(n):
             mu = exponential(eta[i])
             share = one / (one + a * mu)
-            slope[i] = (mu - y[i]) * share
-            bend[i] = mu * (one + a * y[i]) * share * share
+            slope[i] = (mu - one * y[i]) * share
+            bend[i] = mu * (one + a * (one * y[i])) * share * share
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

@@ -17,8 +17,8 @@ FLAT = 1e-7  # curvature per squared length below which a pair is rounding
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
-def propose_rows(low, high, standing, pairs, metric, grouping, worst, direction, slope, bound):
-    """Directions, slopes (start, linear, square) along them and duality gaps of rows ``low:high``.
+def propose_rows(low, high, standing, pairs, metric, grouping, direction, slope):
+    """Directions and slopes (start, linear, square) along them of rows ``low:high``.
 
     ``standing`` is (units, B, G, l1, l2), ``pairs`` (s, y, sy, ss, order), ``metric`` (gram, private, scale, least)
     and ``grouping`` (sequence, begin, weight). ``direction`` and ``slope`` come in as zeros and stay so in rows that
@@ -29,7 +29,6 @@ def propose_rows(low, high, standing, pairs, metric, grouping, worst, direction,
     for row in range(low, high):
         unit = units[row]
         weight = grouping[2][min(unit, len(grouping[2]) - 1)]
-        bound[row] = duality_gap(B[row], G[row], l1[row], l2[row], grouping, weight, worst[unit])
         columns, begin, n_work = working_set(B[row], G[row], l1[row], grouping, weight, pairs[0][row])
         if n_work == 0:
             continue
@@ -47,6 +46,15 @@ def propose_rows(low, high, standing, pairs, metric, grouping, worst, direction,
         if not slope[0, row] < 0:
             direction[row] = 0
             slope[:, row] = 0
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
+def bound_rows(low, high, standing, grouping, worst, bound):
+    """Duality gaps of rows ``low:high``; the arguments are those of `propose_rows` and `duality_gap`."""
+    units, B, G, l1, l2 = standing
+    for row in range(low, high):
+        weight = grouping[2][min(units[row], len(grouping[2]) - 1)]
+        bound[row] = duality_gap(B[row], G[row], l1[row], l2[row], grouping, weight, worst[units[row]])
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)

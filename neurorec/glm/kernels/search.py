@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
+from neurorec.glm.kernels.extremes import extremes, smallest
 from neurorec.glm.kernels.losses import (
     BERNOULLI,
     BLOCK,
@@ -23,22 +24,23 @@ MOST_EVALUATIONS = 30
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
-def _evaluate(family, e, d, y, w, dispersion, step, shift, residual, scratch, sums):
-    """Weighted residuals at eta = e + step d + shift, and the sums over time that a Newton step needs.
+def _evaluate(family, e, d, y, w, dispersion, step, shift, residual, curve, eta, sums):
+    """Weighted residuals and curvatures at eta = e + step d + shift, and the sums over time that a Newton step needs.
 
-    ``sums``: of the slope, slope d, curvature, curvature d, curvature d^2, in float64 over blocks.
+    ``sums``: means of the slope, slope d, curvature, curvature d, curvature d^2, in float64 over blocks; and the least
+    curvature of any bin.
     """
     n, weighted = e.size, w.size > 0
-    eta, bend = scratch[0], scratch[1]
     t, c = e.dtype.type(step), e.dtype.type(shift)
     zero = e.dtype.type(0)
     sums[:] = 0.0
+    sums[5] = np.inf
     for low in range(0, n, BLOCK):
         m = min(BLOCK, n - low)
-        db, rb = d[low : low + m], residual[low : low + m]
+        db, rb, bend = d[low : low + m], residual[low : low + m], curve[low : low + m]
         for i in range(m):
             eta[i] = e[low + i] + t * db[i] + c
-        derivatives(family, eta[:m], y[low : low + m], dispersion, rb, bend[:m])
+        derivatives(family, eta[:m], y[low : low + m], dispersion, rb, bend)
         if weighted:
             for i in range(m):
                 rb[i] *= w[low + i]
@@ -55,22 +57,20 @@ def _evaluate(family, e, d, y, w, dispersion, step, shift, residual, scratch, su
         sums[2] += b0
         sums[3] += b1
         sums[4] += b2
+        sums[5] = min(sums[5], float(smallest(bend)))
     for k in range(5):
         sums[k] /= n
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={*SUMS, "nnan"})
-def _range_and_mean(d):
-    lowest, highest = d[0], d[0]
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
+def _mean(d):
     total = 0.0
     for low in range(0, d.size, BLOCK):
         part = d.dtype.type(0)
-        for x in d[low : low + BLOCK]:
-            lowest = x if x < lowest else lowest
-            highest = x if x > highest else highest
-            part += x
+        for i in range(low, min(low + BLOCK, d.size)):
+            part += d[i]
         total += part
-    return float(lowest), float(highest), total / d.size
+    return total / d.size
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -80,22 +80,31 @@ def _damped(change):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _search_row(family, e, d, y, w, dispersion, slope, residual, scratch, sums):
-    """Minimise one row's objective over (step, shift); ``slope``: start, linear, square, longest."""
-    lowest, highest, middle = _range_and_mean(d)
+def _search_row(family, e, d, y, w, dispersion, slope, residual, curve, eta, sums):
+    """Minimise one row's objective over (step, shift); ``slope``: start, linear, square, longest.
+
+    Returns the step, the shift, and a last small change of the shift for which residuals need no evaluation.
+    """
+    lowest, highest = extremes(d)
+    middle = _mean(d)
     step = min(1.0, LONGEST / max(max(highest - middle, middle - lowest), 1e-30), slope[3])
-    shift, polished = -step * middle, False
+    shift = -step * middle
     for evaluation in range(1, MOST_EVALUATIONS + 1):
-        _evaluate(family, e, d, y, w, dispersion, step, shift, residual, scratch, sums)
+        _evaluate(family, e, d, y, w, dispersion, step, shift, residual, curve, eta, sums)
         if evaluation == MOST_EVALUATIONS:
             break
         down, bend = sums[1] + slope[1] + step * slope[2], sums[4] + slope[2]
         along = abs(down) <= ACCURACY * -slope[0] or (step >= slope[3] and down < 0)
         if along and sums[0] ** 2 <= 1e-3 * sums[2] * -slope[0]:
-            if polished or sums[0] ** 2 <= CENTRED * sums[2] * -slope[0]:
-                break
-            shift -= sums[0] / sums[2]
-            polished = True
+            lift = -sums[0] / sums[2]
+            left = (
+                0.0 if family == GAUSSIAN else sums[2] * (math.expm1(abs(lift)) - abs(lift))
+            )  # third derivatives are at most second
+            if left**2 <= CENTRED * sums[2] * -slope[0]:
+                sums[0] = left
+                sums[5] *= math.exp(-abs(lift))
+                return step, shift, lift
+            shift += lift
             continue
         lean = sums[3] / max(sums[2], 1e-300)
         curvature = max(bend - lean * sums[3], 1e-14 * bend)
@@ -110,44 +119,63 @@ def _search_row(family, e, d, y, w, dispersion, slope, residual, scratch, sums):
             break
         shift += lift
         step = min(step + change, slope[3])
-    return step, shift
+    return step, shift, 0.0
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
 def _first_shift(family, e, y, w):
     """A first guess of the intercept beside e, the exact one for Poisson, Gaussian and gamma; safe for any e."""
-    n, weighted = e.size, w.size > 0
-    sign = -1.0 if family == GAMMA else 1.0
-    highest = -np.inf
-    for i in range(n):
-        if not weighted or w[i] > 0:
-            highest = max(highest, sign * e[i])
-    total, mean, middle = 0.0, 0.0, 0.0
-    for i in range(n):
-        weight = w[i] if weighted else 1.0
-        if weight > 0:
-            if family == GAUSSIAN:
-                middle += weight * e[i]
-            else:
-                total += weight * (y[i] if family == GAMMA else 1.0) * exponential(sign * e[i] - highest)
-            mean += weight * y[i]
-    mean /= n
+    n = e.size
+    lowest, highest = extremes(e)
+    top = -lowest if family == GAMMA else highest
+    total, mean = 0.0, 0.0
+    scratch, seen = np.empty(BLOCK, dtype=e.dtype), np.empty(BLOCK, dtype=e.dtype)
+    for low in range(0, n, BLOCK):
+        m = min(BLOCK, n - low)
+        eb, yb = e[low : low + m], y[low : low + m]
+        for i in range(m):
+            seen[i] = yb[i]
+        if family == GAUSSIAN:
+            for i in range(m):
+                scratch[i] = eb[i]
+        elif family == GAMMA:
+            for i in range(m):
+                scratch[i] = seen[i] * exponential(-eb[i] - top)
+        else:
+            for i in range(m):
+                scratch[i] = exponential(eb[i] - top)
+        total += _weighted_sum(scratch[:m], w, low)
+        mean += _weighted_sum(seen[:m], w, low)
+    total, mean = total / n, mean / n
     if family == GAUSSIAN:
-        return mean - middle / n
+        return mean - total
     if family == GAMMA:
-        return math.log(total / n) + highest
+        return math.log(total) + float(top)
     link = math.log(mean / (1 - mean)) if family == BERNOULLI else math.log(mean)
-    return link - math.log(total / n) - highest
+    return link - math.log(total) - float(top)
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
+def _weighted_sum(values, w, low):
+    """Sum of a block that begins at bin ``low``, weighted where there are weights."""
+    total = values.dtype.type(0)
+    if w.size > 0:
+        for i in range(values.size):
+            total += w[low + i] * values[i]
+    else:
+        for i in range(values.size):
+            total += values[i]
+    return float(total)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _centre_row(family, fresh, e, d, y, w, dispersion, residual, scratch, sums):
+def _centre_row(family, fresh, e, d, y, w, dispersion, residual, curve, eta, sums):
     """The best intercept beside e, by damped Newton steps that stay between what is too low and what is too high."""
     shift = _first_shift(family, e, y, w) if fresh else 0.0
     exact = fresh and family in (POISSON, GAUSSIAN, GAMMA)
     lowest, highest = -np.inf, np.inf
     for evaluation in range(1, MOST_EVALUATIONS + 1):
-        _evaluate(family, e, d, y, w, dispersion, 0.0, shift, residual, scratch, sums)
+        _evaluate(family, e, d, y, w, dispersion, 0.0, shift, residual, curve, eta, sums)
         lift = -sums[0] / max(sums[2], 1e-300)
         if exact or evaluation == MOST_EVALUATIONS or not abs(lift) > 1e-6:
             break
@@ -163,8 +191,10 @@ def _centre_row(family, fresh, e, d, y, w, dispersion, residual, scratch, sums):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def search_rows(family, E, D, Y, W, dispersion, slope, fresh, low, high, out):
-    """Line searches of the rows low to high; rows that are ``fresh`` only add D and find their intercept,
-    and those without a way down their intercept alone.
+    """Line searches of the rows low to high.
+
+    Rows that are ``fresh`` only add D and find their intercept, those without a way down find their intercept, and
+    those that may take no step, their ``longest`` being 0, are left alone.
 
     Parameters
     ----------
@@ -184,27 +214,34 @@ def search_rows(family, E, D, Y, W, dispersion, slope, fresh, low, high, out):
         start, linear, square, longest; see `Slope`.
     fresh : (row,) of bool
         Rows that begin.
-    out : (4, row)
-        Written: step, shift of the intercept, mean residual, mean curvature.
+    out : (5, row)
+        Written: step, shift of the intercept, mean residual, mean curvature, least curvature of a bin.
     """
     n_times = E.shape[1]
-    residual = np.empty(n_times, dtype=E.dtype)
-    scratch = np.empty((2, BLOCK), dtype=E.dtype)
-    sums = np.empty(5)
+    residual, curve = np.empty(n_times, dtype=E.dtype), np.empty(n_times, dtype=E.dtype)
+    eta = np.empty(BLOCK, dtype=E.dtype)
+    sums = np.empty(6)
     for row in range(low, high):
         e, d, y = E[row], D[row], Y[row]
         w = W[row] if len(W) > 1 else W.reshape(-1)
+        lift = 0.0
         if fresh[row]:
             for i in range(n_times):
                 e[i] += d[i]
+        elif slope[3, row] == 0:
+            d[:] = 0
+            out[:, row] = 0
+            continue
         if fresh[row] or not slope[0, row] < 0:
-            shift = _centre_row(family, fresh[row], e, d, y, w, dispersion[row], residual, scratch, sums)
+            shift = _centre_row(family, fresh[row], e, d, y, w, dispersion[row], residual, curve, eta, sums)
             step, t = 1.0 if fresh[row] else 0.0, e.dtype.type(0)
         else:
-            step, shift = _search_row(family, e, d, y, w, dispersion[row], slope[:, row], residual, scratch, sums)
+            step, shift, lift = _search_row(
+                family, e, d, y, w, dispersion[row], slope[:, row], residual, curve, eta, sums
+            )
             t = e.dtype.type(step)
-        c = e.dtype.type(shift)
+        c, c_last = e.dtype.type(shift + lift), e.dtype.type(lift)
         for i in range(n_times):
             e[i] += t * d[i] + c
-            d[i] = residual[i]
-        out[0, row], out[1, row], out[2, row], out[3, row] = step, shift, sums[0], sums[2]
+            d[i] = residual[i] + c_last * curve[i]
+        out[0, row], out[1, row], out[2, row], out[3, row], out[4, row] = step, shift + lift, sums[0], sums[2], sums[5]
