@@ -30,10 +30,10 @@ def design_matrix(recording: xr.Dataset, terms: Sequence[Term], *, edges: str = 
     xarray.Dataset
         ``matrix (time, feature)`` float32; ``allowed (unit, feature)``: which units may use which columns;
         ``usable (time)``: bins that take part in every model; ``filter (tap, feature)``: what the activity of a
-        column's source is weighted by ``tap`` bins ago, 0 where it has none. Coordinates over ``feature``: ``term``, ``group`` (task,
-        history, coupling), ``basis``, ``lag`` (s, where the function peaks), ``source`` (position of the unit a column
-        comes from, or -1). Attributes count the bins left out and why; ``longest_lag`` (s); ``conditions``, the trial
-        columns that split events into categories, one a line.
+        column's source is weighted by ``tap`` bins ago, 0 where it has none. Coordinates over ``feature``: ``term``,
+        ``group`` (task, history, coupling), ``basis``, ``lag`` (s, where the function peaks), ``source`` (position of
+        the unit a column comes from, or -1). Attributes count the bins left out and why; ``longest_lag`` (s);
+        ``conditions``, the trial columns that split events into categories, one a line.
 
     Raises
     ------

@@ -26,6 +26,7 @@ KEPT_PAIRS = 8  # fewer cost passes along paths, more save none
 PATIENCE = 15  # iterations without a better gap, or much to hope for, until a unit has met its numbers' precision
 CROWD = 0.1  # share of the rows that must have finished before the arrays are made smaller
 FEWEST_ROWS, MOST_ROWS = 32, 256  # fewer make slow products, more make none faster
+SMALL = 1 << 24  # bytes of images that may be had beside however small a design
 SHARE = 0.22  # rows per column of X: two images and counts of each row then take half the memory of X
 SETTLED = 1e-3  # relative change of a dispersion that asks for no further fit
 
@@ -98,7 +99,8 @@ class _Descent:
         self.problem, self.penalties, self.rule, self.team = problem, penalties, rule, team
         self.queue, self.start = list(units[::-1]), start
         n_times, n_packed, dtype = problem.design.n_times, problem.design.n_packed, problem.design.dtype
-        n = int(np.clip(n_packed * SHARE, FEWEST_ROWS, MOST_ROWS))
+        n_free = SMALL / (n_times * (2 * dtype.itemsize + problem.response_type.itemsize))
+        n = int(np.clip(max(n_packed * SHARE, n_free), FEWEST_ROWS, MOST_ROWS))
         n = min(n, units.size)
         self.units, self.stage = np.zeros(n, dtype=np.intp), np.zeros(n, dtype=np.intp)
         self.E, self.D = (np.zeros((n, n_times), dtype=dtype) for _ in range(2))
@@ -239,7 +241,7 @@ class _Descent:
             before = self.dispersion[row]
             if abs(np.log(found / before)) > SETTLED and max(found, before) > 1e-4:
                 status[place], self.dispersion[row] = -1, found  # else it stays that of the gap just certified
-                self.null[row] = null_deviance(family.code, self.Y[row].astype(self.E.dtype), w, found)
+                self.null[row] = null_deviance(family.code, self.Y[row], w, self.problem.mean[self.units[row]], found)
                 self.best[row], self.best_at[row] = np.inf, self.n_iter[row]
                 self.direction[row], self.slope[:, row], self.fresh[row] = 0, 0, True
 

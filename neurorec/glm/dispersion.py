@@ -48,7 +48,6 @@ def fit_dispersion(y: NDArray, mu: NDArray, weight: NDArray | None = None) -> fl
     return float(np.exp(found.x))
 
 
-def first_dispersion(mean: NDArray, variance: NDArray) -> NDArray[np.float64]:
-    """From the first two moments, ``(unit,)``."""
-    square = np.maximum(mean, 1e-12) ** 2
-    return np.clip((variance - mean) / square, 1e-3, RANGE[1])
+def first_dispersion(mean: float, variance: float) -> float:
+    """From the first two moments."""
+    return float(np.clip((variance - mean) / max(mean, 1e-12) ** 2, 1e-3, RANGE[1]))

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurorec.glm.designs import Design, MaskedDesign, as_design, check_finite, column_ranges
 from neurorec.glm.dispersion import first_dispersion
-from neurorec.glm.kernels.losses import null_deviance
+from neurorec.glm.kernels.losses import moments, null_deviance
 from neurorec.glm.losses import Family, family_of
 from neurorec.glm.penalty import Penalty
 from neurorec.recording import InputError, first_offenders
@@ -200,23 +200,14 @@ def _first_look(problem: Problem) -> dict[str, Any]:
             w = weights[row] if len(weights) > 1 else weights.reshape(-1)
             if w.size and not w.any():
                 continue
-            y = responses[row]
-            moments = _moments(y, w)
-            mean[unit] = moments[0]
+            mean[unit], variance, varies = moments(responses[row], w)
             if family.name == "negative_binomial":
-                dispersion[unit] = first_dispersion(*np.array(moments)[:, None])[0]
-            null[unit] = null_deviance(family.code, y, w, dispersion[unit])
+                dispersion[unit] = first_dispersion(mean[unit], variance)
+            if varies:
+                null[unit] = null_deviance(family.code, responses[row], w, mean[unit], dispersion[unit])
     whole = whole and family.lowest == 0
     kind = np.dtype(np.uint8) if whole else problem.design.dtype
     return {"mean": mean, "null": null, "dispersion": dispersion, "response_type": kind}
-
-
-def _moments(y: NDArray, w: NDArray) -> tuple[float, float]:
-    y = y.astype(np.float64)
-    if not w.size:
-        return float(y.mean()), float(y.var())
-    mean = float(np.mean(w * y))
-    return mean, float(np.mean(w * (y - mean) ** 2))
 
 
 def _check_range(Y: NDArray, W: NDArray, units: NDArray, family: Family) -> None:

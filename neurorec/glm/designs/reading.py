@@ -7,7 +7,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurorec.glm.designs.blocked import BlockedDesign
 from neurorec.glm.designs.dense import DenseDesign
+from neurorec.glm.designs.lagged import LaggedDesign
 from neurorec.glm.designs.protocol import Design, block_bounds_of
+from neurorec.glm.designs.stacked import StackedDesign
+from neurorec.glm.team import Team
 from neurorec.recording import InputError, first_offenders
 
 MOMENT_ROWS = 512  # rows whose float64 copy stays small
@@ -75,6 +78,8 @@ def column_ranges(design: Design, used: NDArray | None = None) -> tuple[NDArray,
 def column_moments(design: Design) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and spread (standard deviation) of every column over the rows, a block at a time.
 
+    Rows of a `LaggedDesign` whose past is not known take no part.
+
     Returns
     -------
     mean, spread : ndarray (feature,)
@@ -84,6 +89,11 @@ def column_moments(design: Design) -> tuple[NDArray[np.float64], NDArray[np.floa
     >>> column_moments(as_design([[1.0, 2.0], [3.0, 2.0]]))
     (array([2., 2.]), array([1., 0.]))
     """
+    if isinstance(design, StackedDesign):
+        mean, spread = zip(*(column_moments(part) for part in design.parts), strict=True)
+        return np.concatenate(mean), np.concatenate(spread)
+    if isinstance(design, LaggedDesign):
+        return design.column_moments(Team(1))
     n_rows, n_features = design.shape
     total, square = np.zeros(n_features), np.zeros(n_features)
     shift = design.block(0, 1)[0]  # near enough to the mean for squares to lose no digits

@@ -107,28 +107,30 @@ def half_deviance(family, y, mu, dispersion):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def null_deviance(family, y, w, dispersion):
-    """Weighted mean half-deviance of a row from its own weighted mean; 0 where it does not vary."""
+def moments(y, w):
+    """Weighted mean and variance of a row, whose weights have mean 1, and whether it varies where it has weight."""
     n, weighted = y.size, w.size > 0
-    mass, total, lowest, highest = 0.0, 0.0, np.inf, -np.inf
+    total, square, lowest, highest = 0.0, 0.0, np.inf, -np.inf
     for i in range(n):
         weight = w[i] if weighted else 1.0
         if weight > 0:
-            mass += weight
             total += weight * y[i]
             lowest, highest = min(lowest, y[i]), max(highest, y[i])
-    if not (mass > 0 and highest > lowest):
-        return 0.0
-    mean, lost = total / mass, 0.0
-    if family in (POISSON, BERNOULLI, NEGATIVE_BINOMIAL):  # zeros are most of it: take them once
-        at_zero = half_deviance(family, 0.0, mean, dispersion)
-        for i in range(n):
-            weight = w[i] if weighted else 1.0
-            if weight > 0:
-                lost += weight * (half_deviance(family, float(y[i]), mean, dispersion) if y[i] != 0 else at_zero)
-    else:
-        for i in range(n):
-            weight = w[i] if weighted else 1.0
-            if weight > 0:
-                lost += weight * half_deviance(family, float(y[i]), mean, dispersion)
-    return lost / mass
+    mean = total / n
+    for i in range(n):
+        square += (w[i] if weighted else 1.0) * (y[i] - mean) ** 2
+    return mean, square / n, highest > lowest
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def null_deviance(family, y, w, mean, dispersion):
+    """Weighted mean half-deviance of a row from its weighted mean."""
+    n, weighted, lost = y.size, w.size > 0, 0.0
+    zeros = family in (POISSON, BERNOULLI, NEGATIVE_BINOMIAL)  # they are most of it: take them once
+    at_zero = half_deviance(family, 0.0, mean, dispersion) if zeros else 0.0
+    for i in range(n):
+        weight = w[i] if weighted else 1.0
+        if weight > 0:
+            known = zeros and y[i] == 0
+            lost += weight * (at_zero if known else half_deviance(family, float(y[i]), mean, dispersion))
+    return lost / n
