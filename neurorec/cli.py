@@ -114,7 +114,7 @@ def _add_fit_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--folds", type=int, metavar="N", help="outer folds of whole trials (default: 5)")
     group.add_argument("--inner-folds", type=int, metavar="N", help="folds that choose the penalty (default: 3)")
     group.add_argument(
-        "--family", choices=["poisson", "bernoulli", "gaussian"], help="default: what suits the activity"
+        "--family", choices=["poisson", "bernoulli", "gaussian", "gamma"], help="default: what suits the activity"
     )
     group.add_argument("--penalties", nargs="+", type=float, metavar="P", help="strong to weak")
     group.add_argument("--l1-ratio", type=float, metavar="R", help="0: ridge; towards 1: lasso")

@@ -120,7 +120,7 @@ def null_fit(problem: Problem) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        ``deviance (unit, trial)``, and ``events (unit, trial)``: spikes, or observed bins of a Gaussian trace.
+        ``deviance (unit, trial)``, and ``events (unit, trial)``: spikes, or observed bins of a trace.
     """
     n_unit, n_trial = problem.response.shape[1], problem.trial_ids.size
     held_out, events = np.zeros((n_unit, n_trial)), np.zeros((n_unit, n_trial))
@@ -132,7 +132,7 @@ def null_fit(problem: Problem) -> xr.Dataset:
         mean = (response * weight).sum(axis=0) / np.maximum(weight.sum(axis=0), 1)
         bins = deviance(response, np.broadcast_to(mean, response.shape), problem.family) * weight
         held_out[:, trials] = _sum_by_trial(bins, problem.trial[rows], trials)
-        counted = weight if problem.family == "gaussian" else response * weight
+        counted = weight if problem.family in ("gaussian", "gamma") else response * weight
         events[:, trials] = _sum_by_trial(counted, problem.trial[rows], trials)
     return _with_units(problem, {"deviance": held_out, "events": events})
 

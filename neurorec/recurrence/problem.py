@@ -15,7 +15,8 @@ from neurorec.recurrence.folds import deal_trials
 # 1 / (bins x penalty), so this spans sd 0.005 to 1 at 5,000 bins.
 PENALTIES = (np.inf, *np.logspace(1, -3.5, 10).tolist())
 
-_FAMILIES = {"counts": "poisson", "binary": "bernoulli"}
+FAMILIES = ("poisson", "bernoulli", "gaussian", "gamma")
+_FAMILY_OF_KIND = {"counts": "poisson", "binary": "bernoulli"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Problem:
     condition : tuple of str (trial,)
         For shuffling among trials of one condition.
     family : str
-        "poisson", "bernoulli" or "gaussian".
+        "poisson", "bernoulli", "gaussian" or "gamma".
     penalties : tuple of float
         Strong to weak; the same for every model.
     l1_ratio : float
@@ -104,8 +105,8 @@ def pose_problem(
         From `neurorec.design.design_matrix` on the same recording.
     n_folds, n_inner_folds : int
         Outer folds for the score; inner folds, within the training trials, for the penalty.
-    family : {"poisson", "bernoulli", "gaussian"}, optional
-        By default Poisson for counts, Bernoulli for binary and Gaussian for other activity.
+    family : {"poisson", "bernoulli", "gaussian", "gamma"}, optional
+        Gamma is for traces that are positive throughout. By default Poisson for counts, Bernoulli for binary and Gaussian for other activity.
     penalties : tuple of float
         Strong to weak, per bin; ``inf`` stands for the base model itself.
     l1_ratio : float
@@ -131,6 +132,13 @@ def pose_problem(
         Without trials, with too few of them, or with one unit only.
     """
     check_recording(recording)
+    if family is not None and family not in FAMILIES:
+        raise SelectionError(
+            "family",
+            expected=f"one of {', '.join(FAMILIES)}",
+            found=repr(family),
+            remedy="models of different dispersion have no common deviance: use poisson for counts",
+        )
     if recording.sizes["unit"] < 2:
         raise SelectionError(
             "units",
@@ -164,7 +172,7 @@ def pose_problem(
         fold=fold,
         inner_fold=_inner_folds(fold, n_folds, n_inner_folds, labels, problem_rng),
         condition=labels,
-        family=family or _FAMILIES.get(recording["activity"].attrs["kind"], "gaussian"),
+        family=family or _FAMILY_OF_KIND.get(recording["activity"].attrs["kind"], "gaussian"),
         penalties=tuple(float(p) for p in penalties),
         l1_ratio=l1_ratio,
         gap=float(design.attrs["longest_lag"]) if gap is None else gap,

@@ -61,7 +61,7 @@ class FitSettings:
     folds, inner_folds : int
         Outer folds for the score; inner folds, within the training trials, for the penalty.
     family : str, optional
-        ``"poisson"``, ``"bernoulli"`` or ``"gaussian"``; by default what suits the activity.
+        ``"poisson"``, ``"bernoulli"``, ``"gaussian"`` or ``"gamma"``; by default what suits the activity.
     penalties : tuple of float, optional
         Strong to weak.
     l1_ratio : float
