@@ -26,7 +26,7 @@ class _FittedGLM(BaseEstimator):
 
     family: str
 
-    def predict(self, X: ArrayLike, *, offset: ArrayLike | None = None) -> NDArray:
+    def predict(self, X: "ArrayLike | Design", *, offset: ArrayLike | None = None) -> NDArray:
         """Mean responses ``(time, unit)``, or ``(time,)`` where it was fitted to such."""
         check_is_fitted(self)
         if not _is_operator(X):
@@ -36,7 +36,7 @@ class _FittedGLM(BaseEstimator):
 
     def score(
         self,
-        X: ArrayLike,
+        X: "ArrayLike | Design",
         Y: ArrayLike,
         *,
         sample_weight: ArrayLike | None = None,
@@ -127,7 +127,7 @@ class PopulationGLM(_FittedGLM):
 
     def fit(
         self,
-        X: ArrayLike,
+        X: "ArrayLike | Design",
         Y: ArrayLike,
         *,
         allowed: ArrayLike | None = None,
@@ -138,7 +138,7 @@ class PopulationGLM(_FittedGLM):
 
         Parameters
         ----------
-        X : array_like (time, feature)
+        X : array_like or Design (time, feature)
             Design, best z-scored.
         Y : array_like (time, unit) or (time,)
             Responses.
@@ -246,7 +246,7 @@ class PopulationGLMCV(_FittedGLM):
 
     def fit(
         self,
-        X: ArrayLike,
+        X: "ArrayLike | Design",
         Y: ArrayLike,
         *,
         folds: ArrayLike | None = None,

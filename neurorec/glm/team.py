@@ -28,8 +28,7 @@ class Team:
     """
 
     def __init__(self, n_jobs: int | None) -> None:
-        everyone = n_jobs is None or n_jobs < 1
-        self.n_jobs = (os.cpu_count() or 1) if everyone else n_jobs
+        self.n_jobs: int = n_jobs if n_jobs is not None and n_jobs > 0 else os.cpu_count() or 1
         self._pool: ThreadPoolExecutor | None = None
         self._open = ExitStack()
 

@@ -20,7 +20,7 @@ class TransformedDesign:
     """
 
     def __init__(self, base: Design, matrix: scipy.sparse.csr_array) -> None:
-        self._base, self._matrix = base, matrix.astype(base.dtype)
+        self._base, self._matrix = base, scipy.sparse.csr_array(matrix, dtype=base.dtype)
         self._transposed = scipy.sparse.csr_array(self._matrix.T)
         self.shape, self.dtype = base.shape, base.dtype
 
