@@ -11,6 +11,7 @@ from simulate import Past, Work
 from neurorec import glm
 
 PENALTY, TOL = 1e-3, 1e-6
+WIDE_PENALTY = 0.1  # where columns are nearly as many as bins: what held-out trials choose there
 N_PENALTIES, L1_RATIO = 30, 0.95
 N_FOLDS, FOLD_BLOCK = 5, 500  # bins of a block, in place of trials
 
@@ -37,11 +38,16 @@ def jobs_of(X: NDArray, Y: NDArray, allowed: NDArray) -> dict[str, Job]:
     every = np.ones(Y.shape[1])
     largest = largest_penalty(X, Y, allowed, L1_RATIO)
     jobs = (
-        Job("ridge", PENALTY * every[None]),
-        Job("ridge path", PENALTY * np.logspace(2, 0, 8)[:, None] * every),
+        Job("ridge", penalty_for(X) * every[None]),
+        Job("ridge path", penalty_for(X) * np.logspace(2, 0, 8)[:, None] * every),
         Job("elastic-net path", largest * np.logspace(0, -2, N_PENALTIES)[:, None], L1_RATIO),
     )
     return {job.name: job for job in jobs}
+
+
+def penalty_for(X: NDArray) -> float:
+    """Of the ridge fits."""
+    return PENALTY if len(X) > 4 * X.shape[1] else WIDE_PENALTY
 
 
 def do(job: Job, X: Any, Y: NDArray, allowed: NDArray, n_jobs: int = 1) -> Answer:
