@@ -62,7 +62,12 @@ def warm_up(n_jobs: int = 1) -> None:
         do(job, work.X, work.Y, work.allowed, n_jobs)
         do(job, lagged_of(work), work.Y, work.allowed, n_jobs)
     glm.fit_population(
-        work.X, work.Y, penalty=penalty_for(work.X), allowed=work.allowed, sample_weight=training(work, 0), n_jobs=n_jobs
+        work.X,
+        work.Y,
+        penalty=penalty_for(work.X),
+        allowed=work.allowed,
+        sample_weight=training(work, 0),
+        n_jobs=n_jobs,
     )
 
 

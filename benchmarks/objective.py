@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 
 BLOCK = 5_000  # bins converted to float64 at a time
-NEAR_ENOUGH = 5e-7  # gap, as a fraction of the null half-deviance, that needs no better dual point
-N_SWEEPS = 8  # of coordinate descent, for a dual point nearer to the best
+NEAR_ENOUGH = 9e-7  # gap, as a fraction of the null half-deviance, that needs no better dual point
+N_SWEEPS = (8, 60)  # of coordinate descent, for dual points nearer to the best, where the one before will not do
 
 
 class Bounds(NamedTuple):
@@ -67,14 +67,17 @@ def bounds(
     mu = np.exp(eta, out=eta)
     mu *= mean / mu.mean(axis=0)
     below, slope = dual(X, Y, mu, penalty, l1_ratio, allowed, blocks)
-    loose = np.flatnonzero(value - below > NEAR_ENOUGH * null_half_deviance(Y))
-    if loose.size:
-        Y, v, penalty, allowed = Y[:, loose], mu[:, loose], penalty[loose], allowed[loose]
+    for n_sweeps in N_SWEEPS:
+        loose = np.flatnonzero(value - below > NEAR_ENOUGH * null_half_deviance(Y))
+        if not loose.size:
+            break
+        y, v, p, free = Y[:, loose], mu[:, loose], penalty[loose], allowed[loose]
         least = v.min(axis=0)
-        change = image(X, model_step(gram(X), least, slope[loose], coef[loose], penalty, l1_ratio, allowed), blocks)
+        step = model_step(gram(X), least, slope[loose], coef[loose], p, l1_ratio, free, n_sweeps)
+        change = image(X, step, blocks)
         change -= change.mean(axis=0)
         v += change * least * np.minimum(1, 0.9 / np.maximum(np.abs(change).max(axis=0), 1e-300))
-        below[loose] = np.maximum(below[loose], dual(X, Y, v, penalty, l1_ratio, allowed, blocks)[0])
+        below[loose] = np.maximum(below[loose], dual(X, y, v, p, l1_ratio, free, blocks)[0])
     return Bounds(value, below)
 
 
@@ -112,11 +115,12 @@ def model_step(
     penalty: NDArray,
     l1_ratio: float,
     allowed: NDArray,
+    n_sweeps: int,
 ) -> NDArray[np.float64]:
     """Towards the minimum of slope'd + scale d'Gram d / 2 + penalty, by sweeps of coordinate descent over all units."""
     x, slope = coef.copy(), slope.copy()
     ridge, threshold = penalty * (1 - l1_ratio), penalty * l1_ratio
-    for _ in range(N_SWEEPS):
+    for _ in range(n_sweeps):
         for j in range(len(gram)):
             stiff = scale * gram[j, j] + ridge
             aim = scale * gram[j, j] * x[:, j] - slope[:, j]

@@ -23,6 +23,9 @@ N_LEADING = 128  # directions kept beyond that: 400 saved 4 % of the passes of a
 N_POWERS = 4  # of subspace iteration; a preconditioner needs no more
 
 
+ALONE = Team(1)
+
+
 class Curvature:
     """Eigen-decompositions of the Gram matrix of a design, made when first needed and kept for reuse.
 
@@ -40,7 +43,7 @@ class Curvature:
     def __init__(self, design: Design, weight: NDArray | None) -> None:
         self._design, self._weight = design, weight
         self._grams: dict[bytes, NDArray] = {}
-        self._known: dict[tuple[bytes, int], tuple[NDArray, NDArray]] = {}
+        self._known: dict[tuple[bytes, int, bool], tuple[NDArray, NDArray]] = {}
 
     @property
     def n_features(self) -> int:
@@ -51,18 +54,25 @@ class Curvature:
         """Whether it was made of this very design, with equal weights."""
         return self._weight is None and same_design(self._design, design)
 
-    def gram(self, columns: NDArray, matrix: "scipy.sparse.csr_array | None" = None) -> NDArray:
+    def gram(self, columns: NDArray, matrix: "scipy.sparse.csr_array | None" = None, *, team: Team = ALONE) -> NDArray:
         """The centred Gram matrix per bin ``(column, column)``, in the type of the design."""
         key = columns.tobytes()
         if key not in self._grams:
             design = self._design if columns.size == self.n_features else self._design.take(columns)
-            self._grams[key] = _centred_gram(design, self._weight)
+            self._grams[key] = _centred_gram(design, self._weight, team)
         if matrix is None:
             return self._grams[key]
         own = matrix[columns][:, columns].astype(self._design.dtype)
         return np.ascontiguousarray(own.T @ (self._grams[key] @ own))
 
-    def eigen(self, columns: NDArray, matrix: "scipy.sparse.csr_array | None" = None) -> tuple[NDArray, NDArray]:
+    def eigen(
+        self,
+        columns: NDArray,
+        matrix: "scipy.sparse.csr_array | None" = None,
+        *,
+        whole: bool = False,
+        team: Team = ALONE,
+    ) -> tuple[NDArray, NDArray]:
         """Eigenvalues of the centred Gram matrix per bin, largest first and >= 0, and eigenvectors.
 
         Parameters
@@ -71,22 +81,26 @@ class Curvature:
             Columns of the design.
         matrix : scipy.sparse.csr_array (feature, feature), optional
             M of the design in other coordinates, X M.
+        whole : bool
+            All of them, also of wide designs, of which the leading ones are known by default.
+        team : Team
+            Threads that share the products.
 
         Returns
         -------
         values : ndarray (direction,)
-            All of them; of wide designs the leading ones.
         vectors : ndarray (column, direction)
         """
-        key = columns.tobytes(), 0 if matrix is None else hash((matrix.data.tobytes(), matrix.indices.tobytes()))
+        shape = 0 if matrix is None else hash((matrix.data.tobytes(), matrix.indices.tobytes()))
+        key = columns.tobytes(), shape, whole or columns.size <= MOST_EXACT
         if key not in self._known:
-            self._known[key] = _leading_eigen(self.gram(columns, matrix))
+            self._known[key] = _eigen(self.gram(columns, matrix, team=team), whole=key[-1])
         return self._known[key]
 
 
-def _leading_eigen(gram: NDArray) -> tuple[NDArray, NDArray]:
-    """Eigenvalues, largest first, and eigenvectors; of large matrices the leading ones, by subspace iteration."""
-    if len(gram) <= MOST_EXACT:
+def _eigen(gram: NDArray, *, whole: bool) -> tuple[NDArray, NDArray]:
+    """Eigenvalues, largest first, and eigenvectors: all of them, or the leading ones by subspace iteration."""
+    if whole:
         values, vectors = scipy.linalg.eigh(gram, driver="evd", check_finite=False)
         return np.maximum(values[::-1], 0), np.ascontiguousarray(vectors[:, ::-1])
     guess = np.random.default_rng(0).standard_normal((len(gram), N_LEADING), dtype=np.float32).astype(gram.dtype)
@@ -109,7 +123,7 @@ def gram_eigh(X: "ArrayLike | Design", *, sample_weight: ArrayLike | None = None
     Returns
     -------
     Curvature
-        Decomposed when first needed. For 2,000 columns that costs about as much as ten gradients of 700 units.
+        Decomposed when first needed.
 
     Examples
     --------
@@ -118,29 +132,36 @@ def gram_eigh(X: "ArrayLike | Design", *, sample_weight: ArrayLike | None = None
     array([2. , 0.5])
     """
     design = as_design(X)
-    check_finite(*column_ranges(design))
+    check_finite(*column_ranges(design, ALONE))
     if sample_weight is None:
         return Curvature(design, None)
     weight = np.asarray(sample_weight, dtype=np.float64)
     return Curvature(design, weight / weight.sum())
 
 
-def _centred_gram(design: Design, weight: NDArray | None) -> NDArray:
+def _centred_gram(design: Design, weight: NDArray | None, team: Team) -> NDArray:
     n_times, n_features = design.shape
-    gram = np.zeros((n_features, n_features), dtype=design.dtype)
-    mean = np.zeros(n_features)
-    for low, high in block_bounds_of(design):
-        rows = design.block(low, high)
-        if weight is None:
-            mean += rows.sum(axis=0, dtype=np.float64)
-            gram += rows.T @ rows
-        else:
-            part = weight[low:high] * n_times
-            mean += part @ rows
-            gram += (rows * part[:, None].astype(rows.dtype)).T @ rows
+    bounds = block_bounds_of(design, team.n_jobs)
+
+    def work(first: int, last: int) -> tuple[NDArray, NDArray]:
+        gram, mean = np.zeros((n_features, n_features), dtype=design.dtype), np.zeros(n_features)
+        for low, high in bounds[first:last]:
+            rows = design.block(low, high)
+            if weight is None:
+                mean += rows.sum(axis=0, dtype=np.float64)
+                gram += rows.T @ rows
+            else:
+                part = weight[low:high] * n_times
+                mean += part @ rows
+                gram += (rows * part[:, None].astype(rows.dtype)).T @ rows
+        return gram, mean
+
+    parts = team.over(len(bounds), work)
+    gram, mean = parts[0][0], sum(part[1] for part in parts) / n_times
+    for part in parts[1:]:
+        gram += part[0]
     gram /= n_times
-    mean = (mean / n_times).astype(gram.dtype)
-    gram -= np.outer(mean, mean)
+    gram -= np.outer(mean, mean).astype(gram.dtype)
     return gram
 
 
@@ -189,6 +210,10 @@ class Preconditioner:
         M of a design in other coordinates, X M.
     source : Design, optional
         X itself.
+    whole : bool
+        Know every direction: worth it where the Hessian is h_n Gram exactly, as in least squares.
+    team : Team
+        Threads that share the products.
 
     Attributes
     ----------
@@ -203,6 +228,9 @@ class Preconditioner:
         scale: NDArray,
         matrix: "scipy.sparse.csr_array | None" = None,
         source: Design | None = None,
+        *,
+        whole: bool = False,
+        team: Team = ALONE,
     ) -> None:
         alone = not design.private.shape[1]
         self.exact = alone and (curvature is None or (source is not None and curvature.is_of(source)))
@@ -216,7 +244,7 @@ class Preconditioner:
         else:
             curvature, self._columns = _of_design(curvature, design), design.common
         self._curvature, self._matrix = curvature, matrix
-        found = curvature.eigen(self._columns, matrix)
+        found = curvature.eigen(self._columns, matrix, whole=whole, team=team)
         self._values, self._vectors = (part.astype(design.dtype, copy=False) for part in found)
         trace = float(np.trace(curvature.gram(self._columns, matrix)))
         n_rest = max(len(self._vectors) - self._values.size, 1)

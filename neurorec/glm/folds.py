@@ -154,6 +154,7 @@ def _fit_without(
         allowed=allowed,
         sample_weight=train.weight,
         offset=train.offset,
+        team=team,
     )
     held_out = _HeldOut(problem, len(penalties), data.at(np.flatnonzero(folds == fold)), team)
     solve(problem, penalties, curvature=curvature, tol=tol, max_iter=max_iter, reached=held_out.reached, team=team)

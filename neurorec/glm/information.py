@@ -7,71 +7,33 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 from scipy.sparse import csr_array
-from scipy.special import expit, xlogy
 
+from neurorec.glm.losses import Family, mean_of
 from neurorec.recording import InputError
 
 BLOCK = 2000  # bins at a time: long enough for a fast product, short beside the covariance of a wide design
-HIGHEST_ETA = 50.0  # as in the fit: beyond it exp is cut
 # A fit further from the minimum of what is described here than this share of its null half-deviance is another fit.
 FURTHEST = 1e-4
 
 
 class Curves(NamedTuple):
-    """What errors need to know of a family, in float64; ``a`` is the dispersion of the negative binomial."""
+    """Derivatives of a family at a mean, in float64; ``a`` is the dispersion of the negative binomial."""
 
-    mean: Callable[[NDArray], NDArray]  # eta -> mu
     slope: Callable[[NDArray], NDArray]  # mu -> derivative of the mean in eta
     score: Callable[[NDArray, NDArray, float], NDArray]  # (y, mu, a) -> derivative of the loss in eta
     second: Callable[[NDArray, NDArray, float], NDArray]  # (y, mu, a) -> its second derivative, not its expectation
-    half_deviance: Callable[[NDArray, NDArray, float], NDArray]  # (y, mu, a)
-    scaled: bool  # whether there is a scale to estimate
-
-
-def _exp(eta: NDArray) -> NDArray:
-    return np.exp(np.clip(eta, -HIGHEST_ETA, HIGHEST_ETA))
+    scaled: bool = False  # whether there is a scale to estimate
 
 
 FAMILY_CURVES = {
-    "poisson": Curves(
-        _exp,
-        lambda mu: mu,
-        lambda y, mu, a: mu - y,
-        lambda y, mu, a: mu,
-        lambda y, mu, a: xlogy(y, y / mu) - y + mu,
-        scaled=False,
-    ),
-    "bernoulli": Curves(
-        expit,
-        lambda mu: mu * (1 - mu),
-        lambda y, mu, a: mu - y,
-        lambda y, mu, a: mu * (1 - mu),
-        lambda y, mu, a: xlogy(y, y / mu) + xlogy(1 - y, (1 - y) / (1 - mu)),
-        scaled=False,
-    ),
-    "gaussian": Curves(
-        lambda eta: eta,
-        np.ones_like,
-        lambda y, mu, a: mu - y,
-        lambda y, mu, a: np.ones_like(mu),
-        lambda y, mu, a: (y - mu) ** 2 / 2,
-        scaled=True,
-    ),
-    "gamma": Curves(
-        _exp,
-        lambda mu: mu,
-        lambda y, mu, a: 1 - y / mu,
-        lambda y, mu, a: y / mu,
-        lambda y, mu, a: y / mu - 1 - np.log(y / mu),
-        scaled=True,
-    ),
+    "poisson": Curves(lambda mu: mu, lambda y, mu, a: mu - y, lambda y, mu, a: mu),
+    "bernoulli": Curves(lambda mu: mu * (1 - mu), lambda y, mu, a: mu - y, lambda y, mu, a: mu * (1 - mu)),
+    "gaussian": Curves(np.ones_like, lambda y, mu, a: mu - y, lambda y, mu, a: np.ones_like(mu), scaled=True),
+    "gamma": Curves(lambda mu: mu, lambda y, mu, a: 1 - y / mu, lambda y, mu, a: y / mu, scaled=True),
     "negative_binomial": Curves(
-        _exp,
         lambda mu: mu,
         lambda y, mu, a: (mu - y) / (1 + a * mu),
         lambda y, mu, a: mu * (1 + a * y) / (1 + a * mu) ** 2,
-        lambda y, mu, a: xlogy(y, y / mu) - (y + 1 / a) * (np.log1p(a * y) - np.log1p(a * mu)),
-        scaled=False,
     ),
 }
 
@@ -90,7 +52,8 @@ class Task(NamedTuple):
     dispersion: NDArray  # (unit,) NaN where the family has none
     ridge: NDArray  # (unit, feature) penalty times weight; inf where not allowed
     clusters: NDArray | None  # (time,) 0, 1, ...
-    family: Curves
+    family: Family
+    curves: Curves
 
 
 class Sums(NamedTuple):
@@ -123,15 +86,15 @@ def sum_bins(task: Task, unit: int, columns: NDArray) -> Sums | None:
             continue
         Z = with_ones(read_rows(task.X, low, min(low + BLOCK, len(y)))[here - low], columns)
         eta = Z @ theta + (0.0 if task.offset is None else np.asarray(task.offset[here, unit], dtype=np.float64))
-        mu = task.family.mean(eta)
-        score = weight[here] * task.family.score(y[here], mu, a)
+        mu = mean_of(eta.copy(), task.family)
+        score = weight[here] * task.curves.score(y[here], mu, a)
         gradient += score @ Z
         if by_cluster is not None and task.clusters is not None:
             known, where = np.unique(task.clusters[here], return_inverse=True)
             by_cluster[known] += csr_array((score, (where, np.arange(here.size))), (known.size, here.size)) @ Z
-        if task.family.scaled:  # its variance function is the square of its slope
-            pearson += float(weight[here] @ ((y[here] - mu) / task.family.slope(mu)) ** 2)
-        Z *= np.sqrt(weight[here] * task.family.second(y[here], mu, a))[:, None]
+        if task.curves.scaled:  # its variance function is the square of its slope
+            pearson += float(weight[here] @ ((y[here] - mu) / task.curves.slope(mu)) ** 2)
+        Z *= np.sqrt(weight[here] * task.curves.second(y[here], mu, a))[:, None]
         hessian += Z.T @ Z
     if not (np.isfinite(hessian).all() and np.isfinite(gradient).all()):
         raise InputError(
@@ -141,7 +104,7 @@ def sum_bins(task: Task, unit: int, columns: NDArray) -> Sums | None:
             remedy="leave those bins out with sample_weight 0, as in the fit",
         )
     mass, y, weight = float(weight.sum()), y[used], weight[used]
-    null = float(weight @ task.family.half_deviance(y, np.full_like(y, weight @ y / mass), a))
+    null = float(weight @ task.family.deviance(y, np.full_like(y, weight @ y / mass), a)) / 2
     return Sums(hessian, gradient, by_cluster, cluster_mass, mass, pearson, null)
 
 

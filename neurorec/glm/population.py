@@ -233,10 +233,17 @@ def penalty_path(
         groups=groups,
         smoothness=smoothness,
     )
-    problem = build_problem(
-        design, Y, family=family, penalty=pressed, allowed=allowed, sample_weight=sample_weight, offset=offset
-    )
     with Team(n_jobs) as team:
+        problem = build_problem(
+            design,
+            Y,
+            family=family,
+            penalty=pressed,
+            allowed=allowed,
+            sample_weight=sample_weight,
+            offset=offset,
+            team=team,
+        )
         if penalties is None:
             if n_penalties < 1:
                 raise InputError("n_penalties", expected="1 or more", found=f"{n_penalties}", remedy="30 is usual")

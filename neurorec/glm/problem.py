@@ -10,10 +10,11 @@ from neurorec.glm.dispersion import first_dispersion
 from neurorec.glm.kernels.losses import moments, null_deviance
 from neurorec.glm.losses import Family, family_of
 from neurorec.glm.penalty import Penalty
+from neurorec.glm.team import Team
 from neurorec.recording import InputError, first_offenders
 
 OUTSIDE = 10  # ranges of a column beyond which bins that no unit uses are left out, at the cost of a copy
-MOST_BYTES = 1 << 25  # of float64 copies of some units' responses
+MOST_BYTES = 1 << 23  # of float64 copies of some units' responses
 
 
 class Problem(NamedTuple):
@@ -69,6 +70,7 @@ def build_problem(
     allowed: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
+    team: Team,
 ) -> Problem:
     """Check what the user gave. Nothing is copied but bins that no unit uses, where they hold no numbers.
 
@@ -88,6 +90,8 @@ def build_problem(
         Non-negative weights; responses of weight 0 may be missing.
     offset : array_like (time, unit), optional
         Known part of the linear predictor.
+    team : Team
+        Threads.
 
     Returns
     -------
@@ -99,11 +103,11 @@ def build_problem(
         Where shapes disagree, a value is not finite or out of the family's range.
     """
     design, Y, weight, offset = check_shapes(X, Y, sample_weight, offset)
-    lowest, highest = column_ranges(design)
+    lowest, highest = column_ranges(design, team)
     used = np.full(len(Y), True) if weight is None else np.asarray((weight > 0).any(axis=1))
     if not used.all():
         everywhere = np.array([lowest, highest])
-        lowest, highest = column_ranges(design, used)
+        lowest, highest = column_ranges(design, team, used)
         if _upset(everywhere, lowest, highest):
             at = np.flatnonzero(used)
             design, Y, weight = design.on(at), Y[at], None if weight is None else weight[at]
@@ -119,7 +123,7 @@ def build_problem(
     )
     blank = np.full(Y.shape[1], np.nan)
     problem = Problem(masked, design, penalty, Y, weight, offset, kind, blank, blank, design.dtype, blank)
-    return problem._replace(**_first_look(problem))
+    return problem._replace(**_first_look(problem, team))
 
 
 def _upset(everywhere: NDArray, lowest: NDArray, highest: NDArray) -> bool:
@@ -183,7 +187,7 @@ def _check_allowed(allowed: ArrayLike | None, penalty: Penalty, shape: tuple[int
     return allowed
 
 
-def _first_look(problem: Problem) -> dict[str, Any]:
+def _first_look(problem: Problem, team: Team) -> dict[str, Any]:
     """Mean, null deviance and first dispersion of every unit, some units at a time; refuses what cannot be fitted."""
     n_units, family, whole = problem.n_units, problem.family, True
     mean, null, dispersion = np.full(n_units, np.nan), np.zeros(n_units), np.full(n_units, np.nan)
@@ -196,15 +200,20 @@ def _first_look(problem: Problem) -> dict[str, Any]:
             raise InputError("offset", expected="finite values", found="NaN or infinity", remedy="leave those bins out")
         _check_range(responses, weights, units, family)
         whole = whole and float(responses.max()) <= 255 and bool((responses == np.floor(responses)).all())
-        for row, unit in enumerate(units):
-            w = weights[row] if len(weights) > 1 else weights.reshape(-1)
-            if w.size and not w.any():
-                continue
-            mean[unit], variance, varies = moments(responses[row], w)
-            if family.name == "negative_binomial":
-                dispersion[unit] = first_dispersion(mean[unit], variance)
-            if varies:
-                null[unit] = null_deviance(family.code, responses[row], w, mean[unit], dispersion[unit])
+
+        def look(first: int, last: int) -> None:
+            for row, unit in enumerate(units[first:last], first):  # noqa: B023
+                w = weights[row] if len(weights) > 1 else weights.reshape(-1)  # noqa: B023
+                if w.size and not w.any():
+                    continue
+                y = responses[row]  # noqa: B023
+                mean[unit], variance, varies = moments(y, w)
+                if family.name == "negative_binomial":
+                    dispersion[unit] = first_dispersion(mean[unit], variance)
+                if varies:
+                    null[unit] = null_deviance(family.code, y, w, mean[unit], dispersion[unit])
+
+        team.over(units.size, look)
     whole = whole and family.lowest == 0
     kind = np.dtype(np.uint8) if whole else problem.design.dtype
     return {"mean": mean, "null": null, "dispersion": dispersion, "response_type": kind}

@@ -33,7 +33,13 @@ def solve(
     if (penalties == 0).any():
         curvature = _least_squares(problem)
     preconditioner = Preconditioner(
-        problem.design, curvature, curvature_scale(problem), problem.penalty.matrix, problem.source
+        problem.design,
+        curvature,
+        curvature_scale(problem),
+        problem.penalty.matrix,
+        problem.source,
+        whole=problem.family.name == "gaussian" and problem.penalty.l1_ratio == 0,
+        team=team,
     )
     reach = image_reach(problem.design.common_design) if preconditioner.exact else None
     rule: Rule = RidgeRule(preconditioner, reach, tol * problem.null)

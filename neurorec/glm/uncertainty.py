@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm import tqdm
 
 from neurorec.glm.information import BLOCK, FAMILY_CURVES, Task, inverse_root, read_rows, sum_bins, with_ones
+from neurorec.glm.losses import family_of, mean_of
 from neurorec.glm.team import Team
 from neurorec.recording import InputError
 
@@ -165,7 +166,7 @@ def _answer(
     ridge = sums.mass * task.ridge[unit, columns]
     degrees = len(root) - float(ridge @ (root[1:] ** 2).sum(axis=1))
     left = sums.mass - degrees if sums.mass > degrees else np.nan
-    scale = sums.pearson / left if task.family.scaled else 1.0
+    scale = sums.pearson / left if task.curves.scaled else 1.0
     factor = root * np.sqrt(scale)  # the covariance is factor factor'
     if sums.by_cluster is not None and sums.cluster_mass is not None:
         pull = task.ridge[unit, columns] * task.coef[unit, columns]
@@ -186,7 +187,7 @@ def _answer(
             Z = with_ones(rows[block], columns)
             eta = Z @ theta + (0.0 if rows_offset is None else rows_offset[block, unit])
             answer.eta[block, place] = np.sqrt(((Z @ factor) ** 2).sum(axis=1))
-            answer.mean[block, place] = answer.eta[block, place] * task.family.slope(task.family.mean(eta))
+            answer.mean[block, place] = answer.eta[block, place] * task.curves.slope(mean_of(eta.copy(), task.family))
 
 
 def _pose(
@@ -241,6 +242,7 @@ def _pose(
         dispersion,
         _ridge(penalty, penalty_weight, allowed, _varies(X, weight), coef.shape),
         None if clusters is None else _numbered(clusters, len(Y)),
+        family_of(family),
         FAMILY_CURVES[family],
     )
 

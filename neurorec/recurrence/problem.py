@@ -106,7 +106,8 @@ def pose_problem(
     n_folds, n_inner_folds : int
         Outer folds for the score; inner folds, within the training trials, for the penalty.
     family : {"poisson", "bernoulli", "gaussian", "gamma"}, optional
-        Gamma is for traces that are positive throughout. By default Poisson for counts, Bernoulli for binary and Gaussian for other activity.
+        Gamma is for traces that are positive throughout. By default Poisson for counts, Bernoulli for binary and
+        Gaussian for other activity.
     penalties : tuple of float
         Strong to weak, per bin; ``inf`` stands for the base model itself.
     l1_ratio : float
@@ -132,13 +133,6 @@ def pose_problem(
         Without trials, with too few of them, or with one unit only.
     """
     check_recording(recording)
-    if family is not None and family not in FAMILIES:
-        raise SelectionError(
-            "family",
-            expected=f"one of {', '.join(FAMILIES)}",
-            found=repr(family),
-            remedy="models of different dispersion have no common deviance: use poisson for counts",
-        )
     if recording.sizes["unit"] < 2:
         raise SelectionError(
             "units",
@@ -172,13 +166,25 @@ def pose_problem(
         fold=fold,
         inner_fold=_inner_folds(fold, n_folds, n_inner_folds, labels, problem_rng),
         condition=labels,
-        family=family or _FAMILY_OF_KIND.get(recording["activity"].attrs["kind"], "gaussian"),
+        family=_family(family, recording["activity"].attrs["kind"]),
         penalties=tuple(float(p) for p in penalties),
         l1_ratio=l1_ratio,
         gap=float(design.attrs["longest_lag"]) if gap is None else gap,
         n_matched=n_matched,
         seed=seed,
     )
+
+
+def _family(family: str | None, kind: str) -> str:
+    """The family asked for, or that of the kind of activity."""
+    if family is not None and family not in FAMILIES:
+        raise SelectionError(
+            "family",
+            expected=f"one of {', '.join(FAMILIES)}",
+            found=repr(family),
+            remedy="models of different dispersion have no common deviance: use poisson for counts",
+        )
+    return family or _FAMILY_OF_KIND.get(kind, "gaussian")
 
 
 def _observed(recording: xr.Dataset, used: NDArray) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:

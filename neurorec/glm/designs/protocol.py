@@ -38,12 +38,13 @@ class Design(Protocol):
         ...
 
 
-def block_bounds(n_times: int, n_features: int, itemsize: int) -> list[tuple[int, int]]:
-    """Bounds of blocks of rows that fit in ``BLOCK_BYTES``."""
-    size = max(1, BLOCK_BYTES // max(1, n_features * itemsize))
+def block_bounds(n_times: int, n_features: int, itemsize: int, n_jobs: int = 1) -> list[tuple[int, int]]:
+    """Bounds of blocks of rows that fit in ``BLOCK_BYTES`` together, one at least for each of ``n_jobs``."""
+    size = max(1, BLOCK_BYTES // max(1, n_features * itemsize * n_jobs))
+    size = min(size, max(1, -(-n_times // n_jobs)))
     return [(low, min(low + size, n_times)) for low in range(0, n_times, size)]
 
 
-def block_bounds_of(design: Design) -> list[tuple[int, int]]:
+def block_bounds_of(design: Design, n_jobs: int = 1) -> list[tuple[int, int]]:
     """Bounds of blocks of rows of a design."""
-    return block_bounds(*design.shape, design.dtype.itemsize)
+    return block_bounds(*design.shape, design.dtype.itemsize, n_jobs)

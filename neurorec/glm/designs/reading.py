@@ -51,13 +51,15 @@ def same_design(a: Design, b: Design) -> bool:
     return a is b
 
 
-def column_ranges(design: Design, used: NDArray | None = None) -> tuple[NDArray, NDArray]:
+def column_ranges(design: Design, team: Team, used: NDArray | None = None) -> tuple[NDArray, NDArray]:
     """Smallest and largest value of every column ``(feature,)``; NaN and infinity show.
 
     Parameters
     ----------
     design : Design
         Columns.
+    team : Team
+        Threads.
     used : ndarray of bool (time,), optional
         Rows to look at; all by default.
 
@@ -65,14 +67,19 @@ def column_ranges(design: Design, used: NDArray | None = None) -> tuple[NDArray,
     -------
     lowest, highest : ndarray (feature,)
     """
-    lowest = np.full(design.shape[1], np.inf)
-    highest = np.full(design.shape[1], -np.inf)
-    for low, high in block_bounds_of(design):
-        rows = design.block(low, high)
-        rows = rows if used is None else rows[used[low:high]]
-        np.minimum(lowest, rows.min(axis=0, initial=np.inf), out=lowest)
-        np.maximum(highest, rows.max(axis=0, initial=-np.inf), out=highest)
-    return lowest, highest
+    bounds = block_bounds_of(design, team.n_jobs)
+
+    def work(first: int, last: int) -> tuple[NDArray, NDArray]:
+        lowest, highest = np.full(design.shape[1], np.inf), np.full(design.shape[1], -np.inf)
+        for low, high in bounds[first:last]:
+            rows = design.block(low, high)
+            rows = rows if used is None else rows[used[low:high]]
+            np.minimum(lowest, rows.min(axis=0, initial=np.inf), out=lowest)
+            np.maximum(highest, rows.max(axis=0, initial=-np.inf), out=highest)
+        return lowest, highest
+
+    lowest, highest = zip(*team.over(len(bounds), work), strict=True)
+    return np.min(lowest, axis=0), np.max(highest, axis=0)
 
 
 def column_moments(design: Design) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
