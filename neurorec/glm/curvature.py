@@ -1,5 +1,7 @@
 """The curvature shared by all units: one Gram matrix, decomposed once, preconditions every fit."""
 
+import threading
+
 import numpy as np
 import scipy.linalg
 import scipy.sparse
@@ -42,6 +44,7 @@ class Curvature:
 
     def __init__(self, design: Design, weight: NDArray | None) -> None:
         self._design, self._weight = design, weight
+        self._lock = threading.RLock()  # folds that run side by side share what one of them has made
         self._grams: dict[bytes, NDArray] = {}
         self._known: dict[tuple[bytes, int, bool], tuple[NDArray, NDArray]] = {}
 
@@ -57,9 +60,10 @@ class Curvature:
     def gram(self, columns: NDArray, matrix: "scipy.sparse.csr_array | None" = None, *, team: Team = ALONE) -> NDArray:
         """The centred Gram matrix per bin ``(column, column)``, in the type of the design."""
         key = columns.tobytes()
-        if key not in self._grams:
-            design = self._design if columns.size == self.n_features else self._design.take(columns)
-            self._grams[key] = _centred_gram(design, self._weight, team)
+        with self._lock:
+            if key not in self._grams:
+                design = self._design if columns.size == self.n_features else self._design.take(columns)
+                self._grams[key] = _centred_gram(design, self._weight, team)
         if matrix is None:
             return self._grams[key]
         own = matrix[columns][:, columns].astype(self._design.dtype)
@@ -93,9 +97,10 @@ class Curvature:
         """
         shape = 0 if matrix is None else hash((matrix.data.tobytes(), matrix.indices.tobytes()))
         key = columns.tobytes(), shape, whole or columns.size <= MOST_EXACT
-        if key not in self._known:
-            self._known[key] = _eigen(self.gram(columns, matrix, team=team), whole=key[-1])
-        return self._known[key]
+        with self._lock:
+            if key not in self._known:
+                self._known[key] = _eigen(self.gram(columns, matrix, team=team), whole=key[-1])
+            return self._known[key]
 
 
 def _eigen(gram: NDArray, *, whole: bool) -> tuple[NDArray, NDArray]:

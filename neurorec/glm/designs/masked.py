@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurorec.glm.designs.protocol import Design, block_bounds_of
+from neurorec.glm.kernels.private import add_images, inner_products
 from neurorec.glm.team import Team
 
 MOST_PRIVATE = 64  # private columns per unit; beyond it a dense product is the faster one
@@ -81,13 +82,9 @@ class MaskedDesign:
         else:
             out[...] = 0
 
-        def add_private(low: int, high: int) -> None:  # row by row: gathering many units' columns would copy them
-            for row in range(low, high):
-                if B[row, n_common:].any():
-                    out[row] += B[row, n_common:] @ self._V[units[row]]
-
         if self.private.shape[1]:
-            team.over(len(B), add_private)
+            args = (B, self._V, np.ascontiguousarray(units), n_common, out)
+            team.over(len(B), lambda low, high: add_images(*args, low, high))
 
     def adjoint(self, R: NDArray, units: NDArray, team: Team) -> NDArray:
         """X' r for ``(row, time)`` of some units: packed ``(row, packed)``, 0 where masked."""
@@ -96,12 +93,9 @@ class MaskedDesign:
         if n_common:
             out[:, :n_common] = self.common_design.adjoint(R, team)
 
-        def private(low: int, high: int) -> None:
-            for row in range(low, high):
-                out[row, n_common:] = self._V[units[row]] @ R[row]
-
         if self.private.shape[1]:
-            team.over(len(R), private)
+            args = (R, self._V, np.ascontiguousarray(units), n_common, out)
+            team.over(len(R), lambda low, high: inner_products(*args, low, high))
         if self.mask is not None:
             out *= self.mask[units]
         return out
