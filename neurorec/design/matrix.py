@@ -48,7 +48,7 @@ def design_matrix(recording: xr.Dataset, terms: Sequence[Term], *, edges: str = 
     >>> recording = recording_from_arrays(counts, bin_width=0.01)
     >>> design = design_matrix(recording, [Drift(2), Coupling(raised_cosine(3, window=(0.01, 0.1)))])
     >>> dict(design.sizes)
-    {'time': 200, 'feature': 11, 'unit': 3}
+    {'time': 200, 'feature': 11, 'unit': 3, 'tap': 10}
     >>> design["allowed"].sum("feature").values.tolist(), int(design["usable"].sum())
     ([8, 8, 8], 190)
     """

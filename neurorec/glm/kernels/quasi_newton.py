@@ -6,7 +6,7 @@ from numba import njit
 from neurorec.glm.kernels.losses import SUMS
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
+@njit(inline="always", error_model="numpy", fastmath=SUMS)
 def _dot(a, b):
     total = a.dtype.type(0)
     for i in range(a.size):

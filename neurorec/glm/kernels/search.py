@@ -22,8 +22,11 @@ ACCURACY = 0.3  # slope left, as a share of that at step 0; smaller ones cost ev
 CENTRED = 1e-9  # what the intercept may still gain, likewise: else columns of mean far from 0 lend it to the gradient
 MOST_EVALUATIONS = 30
 
+# What sums is inlined into the one function that is compiled: a second copy of it, optimised on its own, could add up
+# in another order, and the first run after an installation would differ from all others by rounding.
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
+
+@njit(inline="always", error_model="numpy", fastmath=SUMS)
 def _evaluate(family, e, d, y, w, dispersion, step, shift, residual, curve, eta, sums):
     """Weighted residuals and curvatures at eta = e + step d + shift, and the sums over time that a Newton step needs.
 
@@ -62,7 +65,7 @@ def _evaluate(family, e, d, y, w, dispersion, step, shift, residual, curve, eta,
         sums[k] /= n
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
+@njit(inline="always", error_model="numpy", fastmath=SUMS)
 def _mean(d):
     total = 0.0
     for low in range(0, d.size, BLOCK):
@@ -73,13 +76,13 @@ def _mean(d):
     return total / d.size
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(inline="always", error_model="numpy")
 def _damped(change):
     """Share of a Newton step that surely goes down, the largest change of eta being ``change``."""
     return math.log1p(change) / max(change, 1e-30)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(inline="always", error_model="numpy")
 def _search_row(family, e, d, y, w, dispersion, slope, residual, curve, eta, sums):
     """Minimise one row's objective over (step, shift); ``slope``: start, linear, square, longest.
 
@@ -122,7 +125,7 @@ def _search_row(family, e, d, y, w, dispersion, slope, residual, curve, eta, sum
     return step, shift, 0.0
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
+@njit(inline="always", error_model="numpy", fastmath=SUMS)
 def _first_shift(family, e, y, w):
     """A first guess of the intercept beside e, the exact one for Poisson, Gaussian and gamma; safe for any e."""
     n = e.size
@@ -155,7 +158,7 @@ def _first_shift(family, e, y, w):
     return link - math.log(total) - float(top)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
+@njit(inline="always", error_model="numpy", fastmath=SUMS)
 def _weighted_sum(values, w, low):
     """Sum of a block that begins at bin ``low``, weighted where there are weights."""
     total = values.dtype.type(0)
@@ -168,7 +171,7 @@ def _weighted_sum(values, w, low):
     return float(total)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(inline="always", error_model="numpy")
 def _centre_row(family, fresh, e, d, y, w, dispersion, residual, curve, eta, sums):
     """The best intercept beside e, by damped Newton steps that stay between what is too low and what is too high."""
     shift = _first_shift(family, e, y, w) if fresh else 0.0
@@ -189,7 +192,7 @@ def _centre_row(family, fresh, e, d, y, w, dispersion, residual, curve, eta, sum
     return shift
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
 def search_rows(family, E, D, Y, W, dispersion, slope, fresh, low, high, out):
     """Line searches of the rows low to high.
 
