@@ -207,11 +207,12 @@ def _first_look(problem: Problem, team: Team) -> dict[str, Any]:
                 if w.size and not w.any():
                     continue
                 y = responses[row]  # noqa: B023
-                mean[unit], variance, varies = moments(y, w)
+                average, variance, varies = moments(y, w)
+                mean[unit] = average
                 if family.name == "negative_binomial":
-                    dispersion[unit] = first_dispersion(mean[unit], variance)
+                    dispersion[unit] = first_dispersion(average, variance)
                 if varies:
-                    null[unit] = null_deviance(family.code, y, w, mean[unit], dispersion[unit])
+                    null[unit] = null_deviance(family.code, y, w, average, dispersion[unit])
 
         team.over(units.size, look)
     whole = whole and family.lowest == 0
