@@ -27,7 +27,7 @@ PATIENCE = 15  # iterations without a better gap, or much to hope for, until a u
 CROWD = 0.1  # share of the rows that must have finished before the arrays are made smaller
 FEWEST_ROWS, MOST_ROWS = 32, 256  # fewer make slow products, more make none faster
 SMALL = 1 << 24  # bytes of images that may be had beside however small a design
-SHARE = 0.18  # rows per column of X: two images and counts of each row then take half the memory of X
+SHARE = 0.14  # rows per column of X: all that is held beside X then stays below half of it
 SETTLED = 1e-3  # relative change of a dispersion that asks for no further fit
 
 
