@@ -51,8 +51,7 @@ class BlockedDesign:
             found = np.asarray(self._source[low:high], dtype=self.dtype)
         else:
             rows = self._rows[low:high]
-            first = int(rows.min(initial=0)) if rows.size == 0 else int(rows.min())
-            last = first if rows.size == 0 else int(rows.max()) + 1
+            first, last = (int(rows.min()), int(rows.max()) + 1) if rows.size else (0, 0)
             if last - first <= 4 * rows.size:
                 found = np.asarray(self._source[first:last], dtype=self.dtype)[rows - first]
             else:

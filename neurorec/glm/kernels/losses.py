@@ -47,13 +47,6 @@ def _exponential64(x):
     return (1.0 + 2.0 * (p / (q - p))) * np.int64((np.int64(k) + np.int64(1023)) << np.int64(52)).view(np.float64)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-def exponentials(x, out):
-    """e^x of every element."""
-    for i in range(x.size):
-        out[i] = exponential(x[i])
-
-
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz"})
 def derivatives(family, eta, y, dispersion, slope, bend):
     """First and second derivative of the loss in eta, per bin of a block.
