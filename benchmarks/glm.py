@@ -56,10 +56,10 @@ def main() -> None:
         print(f"Not installed, left out: {', '.join(missing)}.", file=sys.stderr)
     results.left_out += [f"{name}: {why}" for name, why in NOT_RUN.items() if name in there]
     measure.warm_up()
-    for size in arguments.sizes:
-        measure.measure(size, arguments.seed, arguments.parts, there, arguments.jobs, arguments.n_peer_units, results)
     if "growth" in arguments.parts:
         measure.growth(arguments.seed, arguments.jobs, results)
+    for size in arguments.sizes:
+        measure.measure(size, arguments.seed, arguments.parts, there, arguments.jobs, arguments.n_peer_units, results)
     text = markdown(results, arguments.seed)
     print(text)
     if arguments.write:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from clock import cpu, one_pass
 from fresh import run_fresh
-from jobs import TOL, Answer, Job, certify, do, jobs_of, lagged_of, penalty_for, training
+from jobs import TOL, Answer, Job, certify, dense, do, jobs_of, lagged_of, penalty_for, training
 from numpy.typing import NDArray
 from objective import bounds, null_half_deviance
 from peers import PEERS, Peer, fit_peer
-from results import Alone, Fold, Growth, Ours, Results, Theirs
+from results import ALONG, Alone, Fold, Growth, Ours, Results, Theirs
 from simulate import Size, Work, make_work, simulate
 
 from neurorec import glm
@@ -188,32 +188,33 @@ def alone(case: Case, job: Job, design: str) -> None:
 
 
 def further_fold(case: Case) -> None:
-    """Ridge on a second training fold, from nothing and from the first fold's answer; the curvature is shared."""
-    work, curvature = case.work, glm.gram_eigh(case.work.X)
-
-    def fit(fold: int, init: Any) -> Any:
-        return glm.fit_population(
-            work.X,
-            work.Y,
-            penalty=penalty_for(work.X),
-            allowed=work.allowed,
-            sample_weight=training(work, fold),
-            curvature=curvature,
-            init=init,
-            tol=TOL,
-            n_jobs=1,
-        )
-
-    first = fit(0, None)
+    """Ridge on a second training fold with shared curvature: cold, from the first fold's answer, down a path."""
+    work = case.work
+    given = {"allowed": work.allowed, "curvature": glm.gram_eigh(work.X), "tol": TOL, "n_jobs": 1}
+    goal, path = (case.jobs[name].penalties for name in ("ridge", "ridge path"))
     kept = training(work, 1) > 0
     X, Y, null = work.X[kept], work.Y[kept], null_half_deviance(work.Y[kept])
-    for start, init in (("cold", None), ("warm", (first.coef, first.intercept))):
-        found, seconds = cpu(lambda init=init: fit(1, init))
-        penalty = np.full(work.n_units, penalty_for(work.X))
-        value, below = bounds(X, Y, found.coef, found.intercept, penalty, 0.0, work.allowed)
-        n_iter, gap = found.n_iter, float(np.nanmax((value - below) / null))
-        row = Fold(case.name, start, seconds, seconds / case.one_pass, float(n_iter.mean()), int(n_iter.max()), gap)
-        keep(case.results.folds, row)
+
+    def fit(fold: int, penalties: NDArray, init: Any = None) -> Answer:
+        weight = training(work, fold)
+        if len(penalties) > 1:
+            return Answer(*glm.penalty_path(work.X, work.Y, penalties=penalties, sample_weight=weight, **given)[:4])
+        one = glm.fit_population(work.X, work.Y, penalty=penalties[0], sample_weight=weight, init=init, **given)
+        return Answer(one.coef[None], one.intercept[None], one.gap[None], one.n_iter[None])
+
+    def note(start: str, penalties: NDArray, init: Any) -> None:
+        found, seconds = cpu(lambda: fit(1, penalties, init))
+        seconds, gap = seconds / len(penalties), 0.0
+        for k, penalty in enumerate(penalties):
+            value, below = bounds(X, Y, dense(found.coef[k]), found.intercept[k], penalty, 0.0, work.allowed)
+            gap = max(gap, float(np.nanmax((value - below) / null)))
+        passes = float(found.n_iter.mean()), int(found.n_iter.max())
+        keep(case.results.folds, Fold(case.name, start, seconds, seconds / case.one_pass, *passes, gap))
+
+    first = fit(0, goal)
+    note("cold", goal, None)
+    note("warm", goal, (first.coef[0], first.intercept[0]))
+    note(ALONG, path, None)
 
 
 def growth(seed: int, job_names: list[str], results: Results) -> None:

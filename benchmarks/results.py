@@ -61,12 +61,15 @@ class Alone:
         return self.seconds[1] / self.seconds[2]
 
 
+ALONG = "path, per penalty"
+
+
 @dataclass
 class Fold:
     """One further training fold, with the curvature that all folds share."""
 
     size: str
-    start: str  # cold or warm
+    start: str  # cold, warm or ALONG
     seconds: float
     in_passes: float
     n_iter: float
