@@ -20,6 +20,7 @@ LAYERS = {
     "training": 3,
     "recurrence": 4,
     "timescales": 4,
+    "decoding": 4,
     "dynamics": 4,
     "comparison": 5,
     "report": 6,
