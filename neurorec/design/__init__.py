@@ -1,11 +1,12 @@
 """The design: what may predict a unit's activity."""
 
-from neurorec.design.bases import Basis, b_spline, boxcar, gaussian, raised_cosine
+from neurorec.design.bases import Basis, b_spline, boxcar, gaussian, gaussians_at, raised_cosine
 from neurorec.design.conditions import condition_labels
 from neurorec.design.config import terms_from_config, terms_to_config
 from neurorec.design.default import DefaultDesign, default_terms
-from neurorec.design.lagging import Runs, filter_in_runs, find_runs
+from neurorec.design.lagging import Runs, cross_trials, filter_in_runs, find_runs
 from neurorec.design.matrix import design_matrix
+from neurorec.design.places import Place
 from neurorec.design.terms import Coupling, Drift, Event, History, PopulationMean, Signal, Term, source_activity
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Drift",
     "Event",
     "History",
+    "Place",
     "PopulationMean",
     "Runs",
     "Signal",
@@ -22,11 +24,13 @@ __all__ = [
     "b_spline",
     "boxcar",
     "condition_labels",
+    "cross_trials",
     "default_terms",
     "design_matrix",
     "filter_in_runs",
     "find_runs",
     "gaussian",
+    "gaussians_at",
     "raised_cosine",
     "source_activity",
     "terms_from_config",

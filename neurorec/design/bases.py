@@ -1,6 +1,6 @@
 """Bases: a few smooth functions of lag, with which a filter is written."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,8 @@ from scipy.interpolate import BSpline
 from neurorec.recording import InputError
 
 _SPLINE_DEGREE = 3
+_REACH = 4.0  # standard deviations at which a Gaussian of given width ends: 3e-4 of its peak
+_HALF = 2 * np.sqrt(2 * np.log(2))  # full width at half height, in standard deviations
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Basis:
         How the functions are spread over the window; ``"log"`` is dense at the first lag.
     offset : float, optional
         Seconds added to ``lag - window[0]`` before the logarithm; a tenth of the window by default.
+    centres, widths : tuple of float
+        For Gaussians, where each one peaks and its standard deviation, s, in place of `spacing`: see `gaussians_at`.
 
     Examples
     --------
@@ -43,6 +47,8 @@ class Basis:
     window: tuple[float, float]
     spacing: str = "linear"
     offset: float | None = None
+    centres: tuple[float, ...] = ()
+    widths: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.shape not in _SHAPES:
@@ -56,6 +62,10 @@ class Basis:
         if self.shape == "b_spline" and self.n <= _SPLINE_DEGREE:
             _refuse("n", f"more than {_SPLINE_DEGREE} functions for a cubic B-spline", str(self.n), "give more")
         object.__setattr__(self, "window", (float(self.window[0]), float(self.window[1])))
+        for name in ("centres", "widths"):
+            object.__setattr__(self, name, tuple(float(value) for value in getattr(self, name)))
+        if self.centres or self.widths:
+            self._check_given()
 
     def __call__(self, lags: ArrayLike) -> NDArray[np.float64]:
         """Values of every function.
@@ -75,16 +85,33 @@ class Basis:
         inside = (lags >= self.window[0] - slack) & (lags <= self.window[1] + slack)
         values = np.zeros((lags.size, self.n))
         if inside.any():
-            values[inside] = _SHAPES[self.shape](self._position(lags[inside]), self.n)
+            values[inside] = self._inside(lags[inside])
         return values
 
     @property
     def peaks(self) -> NDArray[np.float64]:
         """Lag at which each function is largest, s ``(basis,)``."""
+        if self.centres:
+            return np.clip(self.centres, *self.window)
         fine = np.linspace(*self.window, 2001)
         values = self(fine)
         # The middle of the plateau, so that a boxcar peaks at its centre.
         return np.array([fine[np.isclose(v, v.max())].mean() for v in values.T])
+
+    def _inside(self, lags: NDArray[np.float64]) -> NDArray[np.float64]:
+        if not self.centres:
+            return _SHAPES[self.shape](self._position(lags), self.n)
+        distance = (lags[:, None] - np.array(self.centres)) / np.array(self.widths)
+        return np.where(np.abs(distance) <= _REACH, np.exp(-0.5 * distance**2), 0.0)
+
+    def _check_given(self) -> None:
+        if self.shape != "gaussian":
+            _refuse("centres", "none, unless the shape is 'gaussian'", repr(self.shape), "leave them out")
+        if not len(self.centres) == len(self.widths) == self.n:
+            found = f"{len(self.centres)} and {len(self.widths)}"
+            _refuse("centres and widths", f"{self.n} of each, one per function", found, "give as many")
+        if not all(width > 0 for width in self.widths):
+            _refuse("widths", "positive numbers", str(self.widths), "give standard deviations")
 
     def _position(self, lags: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map the window to [0, 1], stretched where the spacing is logarithmic."""
@@ -134,6 +161,44 @@ def gaussian(n: int, window: tuple[float, float], *, spacing: str = "linear") ->
     [[0.5, 0.5, 0.0]]
     """
     return Basis("gaussian", n, window, spacing)
+
+
+def gaussians_at(
+    centres: Sequence[float], widths: Sequence[float] | None = None, *, window: tuple[float, float] | None = None
+) -> Basis:
+    """Gaussians ``exp(-((lag - c_j) / s_j)^2 / 2)`` of given centres and widths, wherever they lie.
+
+    Parameters
+    ----------
+    centres : sequence of float
+        Increasing, s.
+    widths : sequence of float, optional
+        Standard deviations, s. By default each Gaussian is as wide at half height as its neighbours are far away, on
+        average over both sides.
+    window : tuple of float, optional
+        First and last lag: the Gaussians are cut there. By default four standard deviations around the outer ones.
+
+    Returns
+    -------
+    Basis
+        Each function peaks at 1, and is 0 further than four standard deviations (3e-4 of the peak) from its centre.
+
+    Examples
+    --------
+    >>> gaussians_at([0.0, 0.1, 0.4], window=(0.0, 1.0))([0.05, 0.25, 0.4]).round(2).tolist()
+    [[0.5, 0.84, 0.02], [0.0, 0.21, 0.5], [0.0, 0.0, 1.0]]
+    """
+    centres = [float(c) for c in centres]
+    if widths is None:
+        step = np.diff(centres)
+        if step.size == 0 or (step <= 0).any():
+            _refuse("centres", "two or more, increasing, where no widths are given", str(centres), "give widths")
+        spread = (0.5 * (np.append(step[0], step) + np.append(step, step[-1])) / _HALF).tolist()
+    else:
+        spread = [float(width) for width in widths]
+    if window is None and centres and len(spread) == len(centres):
+        window = (centres[0] - _REACH * spread[0], centres[-1] + _REACH * spread[-1])
+    return Basis("gaussian", len(centres), window or (0.0, 0.0), centres=tuple(centres), widths=tuple(spread))
 
 
 def b_spline(n: int, window: tuple[float, float], *, spacing: str = "linear") -> Basis:

@@ -5,11 +5,12 @@ from dataclasses import MISSING, asdict, fields
 from typing import Any
 
 from neurorec.design.bases import Basis
+from neurorec.design.places import Place
 from neurorec.design.terms import Coupling, Drift, Event, History, PopulationMean, Signal, Term
 from neurorec.recording import InputError
 
 _KINDS: dict[str, type[Term]] = {
-    kind.__name__: kind for kind in (Event, Signal, Drift, History, Coupling, PopulationMean)
+    kind.__name__: kind for kind in (Event, Signal, Place, Drift, History, Coupling, PopulationMean)
 }
 
 
@@ -60,8 +61,9 @@ def _term(table: Mapping, position: int) -> Term:
     kind = table.pop("kind", None)
     if kind not in _KINDS:
         _refuse(f"terms[{position}].kind", f"one of {', '.join(_KINDS)}", repr(kind))
-    if isinstance(table.get("basis"), Mapping):
-        table["basis"] = _build(Basis, dict(table["basis"]), f"terms[{position}].basis")
+    for key in ("basis", "over"):
+        if isinstance(table.get(key), Mapping):
+            table[key] = _build(Basis, dict(table[key]), f"terms[{position}].{key}")
     return _build(_KINDS[kind], table, f"terms[{position}] ({kind})")
 
 

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from neurorec.design.bases import Basis
 from neurorec.recording import InputError
 
+_CROSSED = "filters_cross_trials"
+
 
 class Runs(NamedTuple):
-    """Contiguous bins of one segment and one trial; no filter leaves its run.
+    """Contiguous bins of one segment and one trial (of one segment, see `cross_trials`); no filter leaves its run.
 
     Attributes
     ----------
@@ -49,12 +51,41 @@ def find_runs(recording: xr.Dataset) -> Runs:
     [0, 0, 1]
     """
     edge = np.diff(recording["segment"].values) != 0
-    if "trial_id" in recording.coords:
+    if "trial_id" in recording.coords and not recording.attrs.get(_CROSSED):
         edge |= np.diff(recording["trial_id"].values) != 0
     label = np.concatenate([[0], np.cumsum(edge)])[: recording.sizes["time"]]
     first, last = np.searchsorted(label, label), np.searchsorted(label, label, side="right") - 1
     here = np.arange(label.size)
     return Runs(label, here - first, last - here, float(recording["activity"].attrs["bin_width"]))
+
+
+def cross_trials(recording: xr.Dataset) -> xr.Dataset:
+    """Let filters run from one trial into the next, as far as the recording is continuous.
+
+    By default a filter sees nothing before the start of its own trial. Where measuring went on between trials, as in
+    imaging, the past of a trial's first bin is known, and filters longer than a trial have a meaning.
+
+    Parameters
+    ----------
+    recording : xarray.Dataset
+        A recording.
+
+    Returns
+    -------
+    xarray.Dataset
+        The same with ``attrs["filters_cross_trials"] = 1``, which `find_runs` goes by: filters still never cross the
+        edge of a segment. Training and held-out trials then share predictors unless there is a gap between them.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from neurorec.recording import recording_from_arrays
+    >>> trials = pd.DataFrame({"start": [0.0, 0.2], "stop": [0.2, 0.4]})
+    >>> recording = recording_from_arrays(np.zeros((4, 1)), bin_width=0.1, trials=trials)
+    >>> find_runs(recording).label.tolist(), find_runs(cross_trials(recording)).label.tolist()
+    ([0, 0, 1, 1], [0, 0, 0, 0])
+    """
+    return recording.assign_attrs({_CROSSED: 1})
 
 
 def lags_in_bins(basis: Basis, bin_width: float) -> NDArray[np.int64]:
@@ -111,11 +142,16 @@ def filter_in_runs(values: NDArray, basis: Basis, runs: Runs) -> NDArray[np.floa
     lags = lags_in_bins(basis, runs.bin_width)
     weights = basis(lags * runs.bin_width).astype(np.float32)
     out = np.zeros((*values.shape, basis.n), dtype=np.float32)
-    for lag, weight in zip(lags, weights, strict=True):
-        target = np.flatnonzero(has_lag(runs, lag))
-        shifted = values[target - lag]
-        for j in np.flatnonzero(weight):
-            out[target, :, j] += weight[j] * shifted
+    for j, weight in enumerate(weights.T):
+        # Summed in a buffer of its own: in `out` the bins of one function do not lie side by side.
+        total = np.zeros_like(values)
+        for lag in lags[(weight != 0) & (np.abs(lags) < len(values))]:
+            target = slice(lag, None) if lag >= 0 else slice(None, lag)
+            shifted = values[: values.shape[0] - lag] if lag >= 0 else values[-lag:]
+            here = has_lag(runs, lag)[target]
+            shifted = shifted if here.all() else np.where(here[:, None], shifted, 0)
+            total[target] += weight[lag - lags[0]] * shifted
+        out[:, :, j] = total
     return out
 
 

@@ -1,52 +1,18 @@
 """Terms: what may predict a unit's activity."""
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from neurorec.design.bases import Basis
+from neurorec.design.columns import Columns, columns_for_all
 from neurorec.design.conditions import condition_weights
 from neurorec.design.lagging import Runs, filter_in_runs, has_whole_window, lags_in_bins
-from neurorec.recording import SelectionError, first_offenders, signals
-
-
-class Columns(NamedTuple):
-    """The columns that one term adds to a design.
-
-    Attributes
-    ----------
-    values : ndarray of float32 (time, feature)
-        NaN where unknown.
-    labels : list of str (feature,)
-        What each column is.
-    basis : ndarray of int (feature,)
-        Which function of the term's basis.
-    lag : ndarray (feature,)
-        Where that function peaks, s.
-    source : ndarray of int (feature,)
-        Position of the unit that a column comes from, -1 where it comes from none.
-    allowed : ndarray of bool (unit, feature)
-        Which units may use which column.
-    whole : ndarray of bool (time,)
-        Whether the term's window lies within the run.
-    lags : ndarray of int (tap,)
-        For columns that are filtered activity of their source: how many bins ago; none for others.
-    filters : ndarray (tap, feature)
-        What the source's activity is weighted by there.
-    """
-
-    values: NDArray[np.float32]
-    labels: list[str]
-    basis: NDArray[np.int64]
-    lag: NDArray[np.float64]
-    source: NDArray[np.int64]
-    allowed: NDArray[np.bool_]
-    whole: NDArray[np.bool_]
-    lags: NDArray[np.int64]
-    filters: NDArray[np.float32]
+from neurorec.design.places import Place
+from neurorec.recording import InputError, SelectionError, first_offenders, signals
 
 
 @dataclass(frozen=True)
@@ -66,6 +32,12 @@ class Event:
         Trial columns.
     interaction : bool
         One kernel per combination of the values of `by` instead of one per value of each.
+    also : tuple of str
+        Further trial columns of times that share the kernels: an event that occurs several times in a trial, such as
+        the third, fourth, ... repeat of a sound.
+    common : bool
+        Have the event's own kernel beside those of the conditions. Without it, each condition's kernel is the whole
+        response and not a deviation.
 
     Examples
     --------
@@ -77,25 +49,39 @@ class Event:
     basis: Basis
     by: tuple[str, ...] = ()
     interaction: bool = False
+    also: tuple[str, ...] = ()
+    common: bool = True
     group: ClassVar[str] = "task"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "by", (self.by,) if isinstance(self.by, str) else tuple(self.by))
+        for field in ("by", "also"):
+            value = getattr(self, field)
+            object.__setattr__(self, field, (value,) if isinstance(value, str) else tuple(value))
+        if not (self.common or self.by):
+            raise InputError(
+                f"Event {self.name}",
+                expected="conditions (by) where there is no common kernel",
+                found="neither",
+                remedy="name trial columns in by, or leave common true",
+            )
 
     def columns(self, recording: xr.Dataset, runs: Runs) -> Columns:
         """Columns of this term ``(time, feature)``."""
-        for name in (self.name, *self.by):
+        for name in (self.name, *self.also, *self.by):
             if name not in recording or recording[name].dims != ("trial",):
                 known = [str(k) for k in recording.data_vars if recording[k].dims == ("trial",)]
                 raise SelectionError(
                     "Event", expected=f"a column of the trials ({', '.join(known)})", found=name, remedy="name one"
                 )
         weights, labels = condition_weights(recording, self.by, interaction=self.interaction)
-        impulses = _impulses(recording, recording[self.name].values.astype(float), weights)
+        if not self.common:
+            weights, labels = weights[:, 1:], labels[1:]
+        times = (recording[name].values.astype(float) for name in (self.name, *self.also))
+        impulses = np.sum([_impulses(recording, at, weights) for at in times], axis=0)
         values = filter_in_runs(impulses, self.basis, runs)
         names = [f"{self.name}{f' [{label}]' if label else ''}" for label in labels]
         whole = np.ones(recording.sizes["time"], dtype=bool)
-        return _for_all(recording, values, names, self.basis.peaks, whole)
+        return columns_for_all(recording, values, names, self.basis.peaks, whole)
 
 
 @dataclass(frozen=True)
@@ -133,9 +119,9 @@ class Signal:
             )
         values, labels = self._parts(recording)
         if self.basis is None:
-            return _for_all(recording, values[:, :, None], labels, np.zeros(1), np.ones(len(values), dtype=bool))
+            return columns_for_all(recording, values[:, :, None], labels, np.zeros(1), np.ones(len(values), dtype=bool))
         filtered = filter_in_runs(values, self.basis, runs)
-        return _for_all(recording, filtered, labels, self.basis.peaks, has_whole_window(runs, self.basis))
+        return columns_for_all(recording, filtered, labels, self.basis.peaks, has_whole_window(runs, self.basis))
 
     def _parts(self, recording: xr.Dataset) -> tuple[NDArray[np.float32], list[str]]:
         signal = recording[self.name]
@@ -174,7 +160,7 @@ class Drift:
         u = (time - time[0]) / max(time[-1] - time[0], runs.bin_width)
         values = np.cos(np.pi * np.outer(u, np.arange(1, self.n + 1)))
         labels = [f"drift {k}" for k in range(1, self.n + 1)]
-        return _for_all(recording, values[:, :, None], labels, np.zeros(1), np.ones(len(u), dtype=bool))
+        return columns_for_all(recording, values[:, :, None], labels, np.zeros(1), np.ones(len(u), dtype=bool))
 
 
 @dataclass(frozen=True)
@@ -252,13 +238,13 @@ class PopulationMean:
         total = activity[:, member].sum(axis=1, keepdims=True)
         mean = (total - activity * member) / np.maximum(member.sum() - member, 1)
         values = filter_in_runs(mean, self.basis, runs)
-        columns = _for_all(
+        columns = columns_for_all(
             recording, values, ["population mean"] * len(member), self.basis.peaks, has_whole_window(runs, self.basis)
         )
         return columns._replace(allowed=np.repeat(np.eye(len(member), dtype=bool), self.basis.n, axis=1))
 
 
-Term = Event | Signal | Drift | History | Coupling | PopulationMean
+Term = Event | Signal | Place | Drift | History | Coupling | PopulationMean
 
 
 def source_activity(recording: xr.Dataset) -> NDArray[np.float32]:
@@ -289,33 +275,13 @@ def _from_units(
 ) -> Columns:
     values = filter_in_runs(source_activity(recording)[:, source], basis, runs)
     names = [f"{word} {recording['unit'].values[i]}" for i in source]
-    columns = _for_all(recording, values, names, basis.peaks, has_whole_window(runs, basis))
+    columns = columns_for_all(recording, values, names, basis.peaks, has_whole_window(runs, basis))
     lags = lags_in_bins(basis, runs.bin_width)
     return columns._replace(
         source=np.repeat(source, basis.n),
         allowed=np.repeat(allowed, basis.n, axis=1),
         lags=lags,
         filters=np.tile(basis(lags * runs.bin_width), source.size).astype(np.float32),
-    )
-
-
-def _for_all(
-    recording: xr.Dataset, values: NDArray, names: list[str], peaks: NDArray, whole: NDArray[np.bool_]
-) -> Columns:
-    """Columns that every unit may use, from values ``(time, signal, basis)``."""
-    n_time, n_signal, n_basis = values.shape
-    labels = [f"{name} {b}" if n_basis > 1 else name for name in names for b in range(n_basis)]
-    n_feature = n_signal * n_basis
-    return Columns(
-        values.reshape(n_time, n_feature).astype(np.float32, copy=False),
-        labels,
-        np.tile(np.arange(n_basis), n_signal),
-        np.tile(peaks, n_signal),
-        np.full(n_feature, -1),
-        np.ones((recording.sizes["unit"], n_feature), dtype=bool),
-        whole,
-        np.zeros(0, dtype=np.int64),
-        np.zeros((0, n_feature), dtype=np.float32),
     )
 
 

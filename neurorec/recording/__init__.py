@@ -1,6 +1,7 @@
 """The recording: its schema, and what can be done with any recording."""
 
 from neurorec.recording.aligning import assign_trials
+from neurorec.recording.binarising import binarise
 from neurorec.recording.binning import (
     BIN_TOLERANCE,
     Bins,
@@ -37,6 +38,7 @@ __all__ = [
     "assign_trials",
     "average_in_bins",
     "bin_intervals",
+    "binarise",
     "check_recording",
     "clip_intervals",
     "count_spikes",

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurorec.design import Basis, b_spline, boxcar, gaussian, raised_cosine
+from neurorec.design import Basis, b_spline, boxcar, gaussian, gaussians_at, raised_cosine
 from neurorec.recording import InputError
 
 MAKERS = [raised_cosine, gaussian, b_spline, boxcar]
@@ -66,3 +66,43 @@ def test_evaluation_shifts_with_the_window(make, n, first, span, spacing):
 def test_refuses_what_makes_no_basis(settings, word):
     with pytest.raises(InputError, match=word):
         Basis(**({"shape": "raised_cosine", "n": 3, "window": (0.0, 1.0)} | settings))
+
+
+def test_gaussians_peak_where_they_are_told_to_and_end():
+    basis = gaussians_at([0.0, 0.1, 0.4], [0.05, 0.05, 0.2], window=(0.0, 2.0))
+    np.testing.assert_allclose(np.diag(basis([0.0, 0.1, 0.4])), 1.0)
+    np.testing.assert_allclose(basis([0.05])[0, :2], np.exp(-0.5))
+    np.testing.assert_array_equal(basis.peaks, [0.0, 0.1, 0.4])
+    assert not basis([-0.01, 2.01]).any()
+    assert not basis([0.21])[0, 0]
+    assert not basis([1.3]).any()
+
+
+def test_evenly_placed_gaussians_are_those_of_even_spacing():
+    lags = np.linspace(0, 1, 41)
+    near = gaussian(5, window=(0.0, 1.0))(lags)
+    given_there = gaussians_at([0, 0.25, 0.5, 0.75, 1.0], window=(0.0, 1.0))(lags)
+    np.testing.assert_allclose(given_there, near, atol=1e-3)  # where they end
+
+
+def test_a_window_that_starts_later_moves_the_peak():
+    assert gaussians_at([0.0, 0.1], window=(0.03, 1.0)).peaks.tolist() == [0.03, 0.1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({"centres": (0.1, 0.2), "widths": (0.1,)}, "2 and 1"),
+        ({"centres": (0.1, 0.2), "widths": (0.1, 0.0)}, "positive"),
+        ({"centres": (0.1, 0.2), "widths": (0.1, 0.1), "shape": "boxcar"}, "gaussian"),
+    ],
+)
+def test_refuses_centres_that_make_no_basis(settings, word):
+    with pytest.raises(InputError, match=word):
+        Basis(**({"shape": "gaussian", "n": 2, "window": (0.0, 1.0)} | settings))
+
+
+def test_widths_come_from_neighbours_only_where_there_are_some():
+    for centres in ([0.1], [0.2, 0.1]):
+        with pytest.raises(InputError, match="increasing"):
+            gaussians_at(centres)
