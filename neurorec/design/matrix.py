@@ -1,5 +1,6 @@
 """The design matrix: one for all units, with a mask of who may use what."""
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -7,6 +8,7 @@ import xarray as xr
 
 from neurorec.design.bases import Basis
 from neurorec.design.conditions import is_quantity
+from neurorec.design.config import terms_to_config
 from neurorec.design.lagging import find_runs
 from neurorec.design.terms import Columns, Drift, Event, Term
 from neurorec.recording import SelectionError, check_recording
@@ -33,7 +35,7 @@ def design_matrix(recording: xr.Dataset, terms: Sequence[Term], *, edges: str = 
         column's source is weighted by ``tap`` bins ago, 0 where it has none. Coordinates over ``feature``: ``term``,
         ``group`` (task, history, coupling), ``basis``, ``lag`` (s, where the function peaks), ``source`` (position of
         the unit a column comes from, or -1). Attributes count the bins left out and why; ``longest_lag`` (s);
-        ``conditions``, the trial columns that split events into categories, one a line.
+        ``conditions``, the trial columns that split events into categories, one a line; ``terms``, as JSON.
 
     Raises
     ------
@@ -74,6 +76,7 @@ def design_matrix(recording: xr.Dataset, terms: Sequence[Term], *, edges: str = 
     longest = max((max(map(abs, basis.window)) for basis in _bases(terms)), default=0.0)
     conditions = "\n".join(_categories(recording, terms))
     settings = {"edges": edges, "bin_width": runs.bin_width, "longest_lag": longest, "conditions": conditions}
+    settings["terms"] = json.dumps(terms_to_config(terms))
     design.attrs = {**counts, **settings}
     if not usable.any():
         raise SelectionError(

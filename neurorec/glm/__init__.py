@@ -1,7 +1,15 @@
 """Generalised linear models of every unit at once."""
 
 from neurorec.glm.curvature import Curvature, gram_eigh
-from neurorec.glm.designs import Design, LaggedDesign, StackedDesign, column_moments, stack_designs, worthwhile
+from neurorec.glm.designs import (
+    Design,
+    LaggedDesign,
+    StackedDesign,
+    column_moments,
+    column_ranges,
+    stack_designs,
+    worthwhile,
+)
 from neurorec.glm.estimator import PopulationGLM, PopulationGLMCV
 from neurorec.glm.folds import PenaltyChoice, choose_penalty
 from neurorec.glm.population import PopulationFit, PopulationPath, fit_population, penalty_path
@@ -27,6 +35,7 @@ __all__ = [
     "bits_per_spike",
     "choose_penalty",
     "column_moments",
+    "column_ranges",
     "deviance",
     "fit_population",
     "fraction_deviance_explained",

@@ -1,28 +1,37 @@
 """The benefit of recurrence: what coupling buys, by area, and whether to believe it."""
 
-from neurorec.recurrence.benefit import STEPS, collect_benefit, count_fits, fit_step, recurrence_benefit
+from neurorec.recurrence.benefit import collect_benefit, recurrence_benefit
 from neurorec.recurrence.by_area import FEWEST_EVENTS, by_area, pool_sessions
-from neurorec.recurrence.controls import matched_sources
+from neurorec.recurrence.controls.matched import fit_matched, fit_matched_rate, fit_matched_trials, matched_sources
 from neurorec.recurrence.folds import deal_trials, training_bins
+from neurorec.recurrence.measures import MEASURES, Measure
 from neurorec.recurrence.models import Model
 from neurorec.recurrence.problem import PENALTIES, Problem, pose_problem
 from neurorec.recurrence.statistics import AreaEffect, compare_areas, false_discovery, unit_p_values
+from neurorec.recurrence.steps import STEPS, check_steps, count_fits, fit_step, needs_of
 
 __all__ = [
     "FEWEST_EVENTS",
+    "MEASURES",
     "PENALTIES",
     "STEPS",
     "AreaEffect",
+    "Measure",
     "Model",
     "Problem",
     "by_area",
+    "check_steps",
     "collect_benefit",
     "compare_areas",
     "count_fits",
     "deal_trials",
     "false_discovery",
+    "fit_matched",
+    "fit_matched_rate",
+    "fit_matched_trials",
     "fit_step",
     "matched_sources",
+    "needs_of",
     "pool_sessions",
     "pose_problem",
     "recurrence_benefit",

@@ -1,22 +1,19 @@
 """The benefit of recurrence: what partners explain beyond task and behaviour."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from neurorec.recurrence.controls import fit_matched, matched_areas, matched_sources, shuffle_partners
-from neurorec.recurrence.fitting import Progress, fit_model, null_fit
-from neurorec.recurrence.lags import fit_by_lag
-from neurorec.recurrence.models import COUPLED, FULL, HISTORY, SHUFFLED, UNCOUPLED
-from neurorec.recurrence.problem import PENALTIES, Problem, pose_problem
+from neurorec.recurrence.controls.blocks import partition
+from neurorec.recurrence.fitting import null_fit
+from neurorec.recurrence.measures import MAIN, MEASURES, gather_deviances, measure_all
+from neurorec.recurrence.problem import N_DRAWS, PENALTIES, Problem, pose_problem
 from neurorec.recurrence.scores import pooled_gain, score_folds
 from neurorec.recurrence.statistics import false_discovery, unit_p_values
-
-STEPS = ("uncoupled", "history", "coupled", "full", "shuffled", "matched", "lags")
-_MATCHED_DRAWS = 3
+from neurorec.recurrence.steps import STEPS, check_steps, count_fits, fit_step
 
 
 def recurrence_benefit(
@@ -28,8 +25,11 @@ def recurrence_benefit(
     family: str | None = None,
     penalties: Sequence[float] = PENALTIES,
     l1_ratio: float = 0.0,
+    penalty_weight: Mapping[str, float] | None = None,
+    scaling: str = "spread",
     condition: Sequence[str] | None = None,
     n_matched: int | None = None,
+    n_draws: int = N_DRAWS,
     steps: Sequence[str] = STEPS,
     seed: int = 0,
     n_jobs: int | None = None,
@@ -47,10 +47,11 @@ def recurrence_benefit(
         A recording with trials, or blocks (`neurorec.add_blocks`).
     design : xarray.Dataset
         From `neurorec.design_matrix`, with task and coupling columns, and history ones for the history models.
-    n_folds, n_inner_folds, family, penalties, l1_ratio, condition, n_matched, seed
+    n_folds, n_inner_folds, family, penalties, l1_ratio, penalty_weight, scaling, condition, n_matched, n_draws, seed
         See `pose_problem`.
     steps : sequence of str
-        Which of `STEPS` to do; "uncoupled" and "coupled" always are.
+        Which of `STEPS` to do; "uncoupled" and "coupled", and what others need, always are. All by default; steps
+        that do not apply (one area, no own history in the design) are left out.
     n_jobs : int, optional
         Folds fitted at the same time, one core each; all cores by default. Results do not depend on it.
     progress : bool
@@ -89,77 +90,20 @@ def recurrence_benefit(
         family=family,
         penalties=tuple(penalties),
         l1_ratio=l1_ratio,
+        penalty_weight=penalty_weight,
+        scaling=scaling,
         condition=None if condition is None else tuple(condition),
         n_matched=n_matched,
+        n_draws=n_draws,
         seed=seed,
     )
-    steps = [step for step in STEPS if step in steps or step in ("uncoupled", "coupled")]
+    steps = check_steps(tuple(steps))
     with tqdm(total=sum(count_fits(problem, step) for step in steps), disable=not progress, unit="fit") as bar:
         fits: dict[str, xr.Dataset] = {}
         for step in steps:
             bar.set_description(step)
             fits[step] = fit_step(problem, step, fits, n_jobs=n_jobs, progress=bar.update)
     return collect_benefit(problem, recording, fits)
-
-
-def count_fits(problem: Problem, step: str) -> int:
-    """How often a step of `STEPS` reports progress."""
-    design = problem.design
-    if step == "matched":
-        area = design["area"].values
-        n_sources = matched_sources([area]) if problem.n_matched is None else problem.n_matched
-        return problem.n_folds * _MATCHED_DRAWS * len(matched_areas(area, n_sources))
-    if step == "lags":
-        return problem.n_folds * np.unique(design["lag"].values[design["group"].values == "coupling"].round(9)).size
-    return problem.n_folds
-
-
-def fit_step(
-    problem: Problem,
-    step: str,
-    fits: dict[str, xr.Dataset],
-    *,
-    n_jobs: int | None = None,
-    progress: Progress = lambda: None,
-) -> xr.Dataset:
-    """Do one of the steps, given the results of those before it.
-
-    Parameters
-    ----------
-    problem : Problem
-        From `pose_problem`.
-    step : str
-        One of `STEPS`.
-    fits : dict of str to xarray.Dataset
-        Results by step; all but "uncoupled" need "uncoupled", and "full" needs "history".
-    n_jobs : int, optional
-        Folds fitted at the same time; all cores by default.
-    progress : callable
-        Called as each fit ends.
-
-    Returns
-    -------
-    xarray.Dataset
-        With ``deviance (unit, trial)``; empty where the step does not apply to the recording.
-    """
-    match step:
-        case "uncoupled":
-            return fit_model(problem, UNCOUPLED, keep_coefficients=True, n_jobs=n_jobs, progress=progress)
-        case "history":
-            return fit_model(
-                problem, HISTORY, fits["uncoupled"], keep_coefficients=True, n_jobs=n_jobs, progress=progress
-            )
-        case "coupled":
-            return fit_model(problem, COUPLED, fits["uncoupled"], n_jobs=n_jobs, progress=progress)
-        case "full":
-            return fit_model(problem, FULL, fits["history"], n_jobs=n_jobs, progress=progress)
-        case "shuffled":
-            return fit_model(shuffle_partners(problem), SHUFFLED, fits["uncoupled"], n_jobs=n_jobs, progress=progress)
-        case "lags":
-            return fit_by_lag(problem, fits["uncoupled"], n_jobs=n_jobs, progress=progress)
-        case _:
-            matched = fit_matched(problem, fits["uncoupled"], n_draws=_MATCHED_DRAWS, n_jobs=n_jobs, progress=progress)
-            return xr.Dataset() if matched is None else matched
 
 
 def collect_benefit(problem: Problem, recording: xr.Dataset, fits: dict[str, xr.Dataset]) -> xr.Dataset:
@@ -178,49 +122,86 @@ def collect_benefit(problem: Problem, recording: xr.Dataset, fits: dict[str, xr.
     -------
     xarray.Dataset
         ``fde``, ``bits_per_spike (unit, fold, model)``: held out; ``unit_fde (unit, model)``: pooled over folds.
-        ``benefit (unit)``: coupled less uncoupled; ``benefit_history``: full less history; ``benefit_shuffled``: with
-        partners' trials exchanged; ``benefit_matched``: equally many sources from the unit's own area;
-        ``benefit_by_lag (unit, lag)``. ``p_value``, ``q_value``, ``significant (unit)``: one-sided over held-out
-        trials, Benjamini-Hochberg at 0.05. ``deviance (unit, trial, model)`` and ``null_deviance (unit, trial)``, from
-        which all of it follows. ``penalty``, ``gap``, ``converged (unit, fold, model)``. Missing: not defined.
+        The measures of `MEASURES`, ``benefit (unit)`` and what controls leave of it, each with its meaning in
+        ``attrs["says"]``; ``shared_blocks (unit)``: what own history, population mean and partners share.
+        ``benefit_by_lag (unit, lag)``; ``benefit_from`` and ``benefit_from_matched (unit, source_area)``: partners of
+        one area alone, all or equally many; ``benefit_by_draw (matched_area, draw)``. ``p_value``, ``q_value``,
+        ``significant (unit)``: one-sided over held-out trials, Benjamini-Hochberg at 0.05.
+        ``deviance (unit, trial, model)``, ``control_deviance (unit, trial, control)`` and ``null_deviance (unit,
+        trial)``, from which all of it follows. ``penalty``, ``gap``, ``converged (unit, fold, model)``, and
+        ``control_converged (control)``, the share of a control's fits. Missing: not defined.
     """
     null = null_fit(problem)
-    models = {name: fits[name] for name in STEPS[:5] if name in fits}
+    models = {name: fits[name] for name in MAIN if "deviance" in fits.get(name, {})}
+    fits = {name: fit for name, fit in fits.items() if "deviance" in fit}
     result = score_folds(null, models, problem.fold)
     if problem.family != "poisson":
         result = result.drop_vars("bits_per_spike")
-    scored = result["scored"].values
-    deviance = {name: fit["deviance"].values for name, fit in models.items()}
-
-    def gain(without: NDArray, with_: NDArray) -> NDArray:
-        return pooled_gain(null["deviance"].values, without, with_, scored)
-
-    start = deviance["uncoupled"]
-    by_unit = {"benefit": gain(start, deviance["coupled"])}
-    if "full" in deviance:
-        by_unit["benefit_history"] = gain(deviance["history"], deviance["full"])
-    if "shuffled" in deviance:
-        by_unit["benefit_shuffled"] = gain(start, deviance["shuffled"])
-    if "deviance" in fits.get("matched", {}):
-        matched = fits["matched"]["deviance"].values
-        by_unit["benefit_matched"] = gain(start, np.where(np.isfinite(matched), matched, start))
-        by_unit["benefit_matched"][~np.isfinite(matched).any(axis=1)] = np.nan
-        result["matched_deviance"] = (("unit", "trial"), matched)
-    by_unit["p_value"] = unit_p_values(np.where(scored, start - deviance["coupled"], np.nan))
-    by_unit["q_value"] = false_discovery(by_unit["p_value"])
+    scored, base = result["scored"].values, null["deviance"].values
+    deviance = gather_deviances(fits)
+    for name, values in measure_all(base, deviance, scored).items():
+        said = {"long_name": MEASURES[name].label, "says": MEASURES[name].says}
+        result[name] = ("unit", values, said)
+    if "unique_partners" in result:
+        blocks = {name: value for name, value in deviance.items() if "+" in name} | {"": deviance["uncoupled"]}
+        result["shared_blocks"] = ("unit", partition(base, blocks, scored)["shared"])
+    p_value = unit_p_values(np.where(scored, deviance["uncoupled"] - deviance["coupled"], np.nan))
+    by_unit = {"p_value": p_value, "q_value": false_discovery(p_value)}
     by_unit["significant"] = by_unit["q_value"] < 0.05
-    by_unit |= _described(problem, null)
-    result = result.assign({name: ("unit", values) for name, values in by_unit.items()})
-    if "lags" in fits:
-        by_lag = fits["lags"]["deviance"]
-        result = result.assign_coords(lag=by_lag["lag"])
-        values = np.column_stack([gain(start, by_lag.values[i]) for i in range(by_lag.sizes["lag"])])
-        result["benefit_by_lag"] = (("unit", "lag"), values)
+    result = result.assign({name: ("unit", values) for name, values in (by_unit | _described(problem, null)).items()})
+    result = result.merge(_profiles(fits, base, deviance["uncoupled"], scored))
     for name in ("penalty", "gap", "n_iter", "converged"):
         result[name] = (("unit", "fold", "model"), np.stack([fit[name].values for fit in models.values()], axis=-1))
-    result["deviance"] = (("unit", "trial", "model"), np.stack(list(deviance.values()), axis=-1))
+    result["deviance"] = (("unit", "trial", "model"), np.stack([deviance[name] for name in models], axis=-1))
     result["null_deviance"] = null["deviance"]
+    result = result.merge(_control_deviances(deviance, fits))
     return _placed(result, problem, recording, fits)
+
+
+def _profiles(fits: dict[str, xr.Dataset], null: NDArray, start: NDArray, scored: NDArray) -> xr.Dataset:
+    """What partners explain by lag and by source area, and draws of equally many."""
+    out = xr.Dataset()
+
+    def gains(deviance: xr.DataArray) -> NDArray:
+        return np.column_stack([pooled_gain(null, start, values, scored) for values in deviance.values])
+
+    if "lags" in fits:
+        by_lag = fits["lags"]["deviance"]
+        out["benefit_by_lag"] = xr.DataArray(gains(by_lag), dims=("unit", "lag"), coords={"lag": by_lag["lag"]})
+    sources = fits.get("sources", xr.Dataset())
+    for name, variable in (("benefit_from", "deviance"), ("benefit_from_matched", "matched_deviance")):
+        if variable in sources:
+            coords = {"source_area": sources["source_area"]}
+            out[name] = xr.DataArray(gains(sources[variable]), dims=("unit", "source_area"), coords=coords)
+            out["n_sources_of"] = sources["n_sources"]
+    if "benefit_by_draw" in fits.get("matched", {}):
+        out["benefit_by_draw"] = fits["matched"]["benefit_by_draw"]
+        out["n_drawn"] = ("unit", fits["matched"]["n_drawn"].values)
+    if "variance" in fits.get("latent", {}):
+        out["latent_variance"] = fits["latent"]["variance"].drop_vars("fold", errors="ignore")
+    return out
+
+
+def _control_deviances(deviance: dict[str, NDArray], fits: dict[str, xr.Dataset]) -> xr.Dataset:
+    """Held-out deviances of all but the main models, and the share of their fits that converged."""
+    names = [name for name in deviance if name not in MAIN and not _is_main(deviance, name)]
+    if not names:
+        return xr.Dataset()
+    share = {
+        step: float(fit["converged"].mean()) for step, fit in fits.items() if step not in MAIN and "converged" in fit
+    }
+    return xr.Dataset(
+        {
+            "control_deviance": (("unit", "trial", "control"), np.stack([deviance[name] for name in names], axis=-1)),
+            "control_converged": ("step", list(share.values())),
+        },
+        coords={"control": names, "step": list(share)},
+    )
+
+
+def _is_main(deviance: dict[str, NDArray], name: str) -> bool:
+    """Whether a combination of blocks is one of the main models by another name."""
+    return any(deviance[main] is deviance[name] for main in MAIN if main in deviance)
 
 
 def _described(problem: Problem, null: xr.Dataset) -> dict[str, NDArray]:
@@ -266,5 +247,6 @@ def _placed(result: xr.Dataset, problem: Problem, recording: xr.Dataset, fits: d
         seed=problem.seed,
         trials_are_blocks=int(recording.attrs.get("trials_are_blocks", 0)),
         n_sources_matched=int(fits["matched"].attrs.get("n_sources", 0)) if "matched" in fits else 0,
+        subject=str(recording.attrs.get("subject", "")),
         penalties=", ".join(f"{p:.3g}" for p in problem.penalties),
     )

@@ -7,19 +7,11 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from neurorec.recurrence.measures import MEASURES
 from neurorec.recurrence.scores import pooled_gain
 from neurorec.recurrence.statistics import bootstrap_interval, compare_areas, false_discovery
 
 FEWEST_EVENTS = 30  # a unit with fewer spikes says nothing about its area, but its noise would
-
-# What is compared with what: the deviances of the simpler and of the richer model.
-_MEASURES = {
-    "benefit": ("uncoupled", "coupled"),
-    "benefit_history": ("history", "full"),
-    "benefit_shuffled": ("uncoupled", "shuffled"),
-    "benefit_matched": ("uncoupled", "matched"),
-}
-
 
 def pool_sessions(results: Sequence[xr.Dataset]) -> xr.Dataset:
     """Put the results of several sessions side by side along ``unit``.
@@ -114,15 +106,26 @@ def by_area(result: xr.Dataset, *, n_draws: int = 1000, seed: int = 0) -> pd.Dat
     return table
 
 
-def _measures(result: xr.Dataset) -> dict[str, tuple[NDArray, NDArray]]:
-    """Deviances (unit, trial) of the two models behind every benefit that the result holds."""
+def _measures(result: xr.Dataset) -> dict[str, tuple[NDArray, NDArray, NDArray]]:
+    """Deviances (unit, trial) of the mean and of the two models behind every measure that the result holds."""
     deviance = {str(name): result["deviance"].sel(model=name).values for name in result["model"].values}
-    if "matched_deviance" in result:
-        deviance["matched"] = result["matched_deviance"].values
-    return {name: (deviance[a], deviance[b]) for name, (a, b) in _MEASURES.items() if a in deviance and b in deviance}
+    if "control_deviance" in result:
+        controls = result["control_deviance"]
+        deviance |= {str(name): controls.sel(control=name).values for name in controls["control"].values}
+    within = "partners" in deviance  # main models by their blocks: see `gather_deviances`
+    names = ("population+partners", "history+population+partners") if within else ("partners", "history+partners")
+    deviance |= {name: deviance[main] for name, main in zip(names, ("coupled", "full"), strict=True) if main in deviance}
+    null = {"": result["null_deviance"].values}
+    return {
+        name: ((null | deviance)[measure.null], deviance[measure.without], deviance[measure.with_])
+        for name, measure in MEASURES.items()
+        if name in result and measure.without in deviance and measure.with_ in deviance
+    }
 
 
-def _trial_draws(result: xr.Dataset, without: NDArray, with_: NDArray, n_draws: int, seed: int) -> NDArray:
+def _trial_draws(
+    result: xr.Dataset, null: NDArray, without: NDArray, with_: NDArray, n_draws: int, seed: int
+) -> NDArray:
     """Each unit's benefit when the trials of its session are drawn again ``(draw, unit)``."""
     out = np.full((n_draws, result.sizes["unit"]), np.nan)
     scored = result["scored"].values & np.isfinite(with_) & np.isfinite(without)
@@ -136,8 +139,7 @@ def _trial_draws(result: xr.Dataset, without: NDArray, with_: NDArray, n_draws: 
         rng = np.random.default_rng([seed, *b"trials of", *str(session).encode()])
         weight = rng.multinomial(trials.size, np.full(trials.size, 1 / trials.size), n_draws).astype(float)
         block = np.ix_(units, trials)
-        null = result["null_deviance"].values[block]
-        out[:, units] = pooled_gain(null, without[block], with_[block], scored[block], weight)
+        out[:, units] = pooled_gain(null[block], without[block], with_[block], scored[block], weight)
     return out
 
 

@@ -1,7 +1,7 @@
 """Fitting one of the nested models to every unit, fold by fold, and predicting what was held out."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from neurorec.glm import (
     Design,
     choose_penalty,
     column_moments,
+    column_ranges,
     deviance,
     fit_population,
     gram_eigh,
@@ -47,6 +48,7 @@ def fit_model(
     base: xr.Dataset | None = None,
     *,
     columns: NDArray[np.int64] | None = None,
+    folds: Sequence[int] | None = None,
     keep_coefficients: bool = False,
     tol: float = 1e-6,
     n_jobs: int | None = None,
@@ -68,6 +70,8 @@ def fit_model(
         The result of this function for the model's base, with its coefficients; none for the mean rate.
     columns : ndarray of int (column,), optional
         Use these columns of the design instead of all in the model's groups.
+    folds : sequence of int, optional
+        Which outer folds to hold out; all by default. What belongs to others is missing from the result.
     keep_coefficients : bool
         Keep what is needed to use this model as a base.
     tol : float
@@ -87,7 +91,8 @@ def fit_model(
     """
     if columns is None:
         columns = columns_of(model, problem.design["group"].values)
-    curvature = gram_eigh(_prepare(problem, columns, 0).matrix)
+    folds = range(problem.n_folds) if folds is None else folds
+    curvature = gram_eigh(_prepare(problem, columns, folds[0]).matrix)
 
     def fit(k: int) -> tuple[NDArray, dict[str, NDArray], list[tuple[NDArray, NDArray]]]:
         fold = _prepare(problem, columns, k)
@@ -98,14 +103,14 @@ def fit_model(
 
     held_out = np.full((problem.response.shape[1], problem.trial_ids.size), np.nan)
     solutions, kept = [], []
-    for k, (deviances, solution, coefficients) in enumerate(_side_by_side(fit, problem.n_folds, n_jobs)):
+    for k, (deviances, solution, coefficients) in zip(folds, side_by_side(fit, folds, n_jobs), strict=True):
         held_out[:, problem.fold == k] = deviances
         solutions.append(solution)
         kept.append(coefficients)
         progress()
-    result = _labelled(problem, held_out, solutions)
+    result = _labelled(problem, held_out, solutions).assign_coords(fold=list(folds))
     if keep_coefficients:
-        result = result.merge(_as_base(problem, columns, base, kept))
+        result = result.merge(_as_base(problem, columns, base, kept).assign_coords(fold=list(folds)))
     return result.assign_attrs(model=model.name, base=model.base)
 
 
@@ -137,13 +142,13 @@ def null_fit(problem: Problem) -> xr.Dataset:
     return _with_units(problem, {"deviance": held_out, "events": events})
 
 
-def _side_by_side(task: Callable[[int], Any], n_tasks: int, n_jobs: int | None) -> Iterator[Any]:
-    """Results of ``task(0) ... task(n_tasks - 1)`` in order, computed by threads with one core each.
+def side_by_side(task: Callable[[int], Any], numbers: Sequence[int], n_jobs: int | None) -> Iterator[Any]:
+    """Results of a task for each number, in order, computed by threads with one core each.
 
     Threads inside a matrix product wait for each other, on a busy machine for longer than they work; folds do not.
     """
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(n_jobs or os.cpu_count()) as pool:
-        yield from pool.map(task, range(n_tasks))
+        yield from pool.map(task, numbers)
 
 
 def _prepare(problem: Problem, columns: NDArray, k: int) -> _Fold:
@@ -158,6 +163,8 @@ def _prepare(problem: Problem, columns: NDArray, k: int) -> _Fold:
     mean, spread = column_moments(raw)
     scale = _column_scale(spread, mean, problem.design["term"].values[columns])
     constant = np.isinf(scale)
+    if problem.scaling == "maximum":
+        scale = np.where(constant, np.inf, np.abs(column_ranges(raw)).max(axis=0))
     matrix = raw.standardised(mean, np.where(constant, 1, scale))
     weight = None if problem.weight is None else problem.weight[train].astype(np.float32)
     return _Fold(train, test, matrix, mean, scale, problem.response[train], weight, inner)
@@ -196,6 +203,7 @@ def _fit_fold(
         "family": problem.family,
         "l1_ratio": problem.l1_ratio,
         "allowed": allowed,
+        "penalty_weight": None if problem.penalty_weight is None else problem.penalty_weight[columns],
         "curvature": curvature,
         "n_jobs": 1,
     }

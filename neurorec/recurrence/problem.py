@@ -1,5 +1,6 @@
 """The problem: what is to be explained, by what, and on which folds."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,8 @@ PENALTIES = (np.inf, *np.logspace(1, -3.5, 10).tolist())
 
 FAMILIES = ("poisson", "bernoulli", "gaussian", "gamma")
 _FAMILY_OF_KIND = {"counts": "poisson", "binary": "bernoulli"}
+N_DRAWS = 100  # as in Runyan et al. 2017
+SCALINGS = ("spread", "maximum")
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,12 @@ class Problem:
 
     Attributes
     ----------
+    recording : xarray.Dataset
+        What was recorded.
+    bins : ndarray of int (time,)
+        The bins of the recording that take part.
     design : xarray.Dataset
-        From `neurorec.design.design_matrix`, usable bins only.
+        From `neurorec.design.design_matrix`, those bins only.
     response : ndarray (time, unit)
         Activity in those bins, 0 where a unit was not observed.
     weight : ndarray of bool (time, unit), or None
@@ -47,14 +54,24 @@ class Problem:
         Strong to weak; the same for every model.
     l1_ratio : float
         Share of the elastic net's absolute-value penalty.
+    penalty_weight : ndarray (feature,), or None
+        What the penalty of each column is multiplied by; None: 1.
+    scaling : str
+        What columns are divided by: their "spread" or their "maximum".
     gap : float
         Seconds between training and held-out bins.
     n_matched : int or None
         Sources per unit where their numbers are matched; None: as many as the smallest area that takes part allows.
+    n_trials_matched : int or None
+        Trials where their numbers are matched; None: they are not.
+    n_draws : int
+        Random subpopulations of each area where numbers of sources are matched.
     seed : int
         From which everything random follows.
     """
 
+    recording: xr.Dataset
+    bins: NDArray[np.int64]
     design: xr.Dataset
     response: NDArray[np.float32]
     weight: NDArray[np.bool_] | None
@@ -67,8 +84,12 @@ class Problem:
     family: str
     penalties: tuple[float, ...]
     l1_ratio: float
+    penalty_weight: NDArray[np.float64] | None
+    scaling: str
     gap: float
     n_matched: int | None
+    n_trials_matched: int | None
+    n_draws: int
     seed: int
 
     @property
@@ -90,9 +111,13 @@ def pose_problem(
     family: str | None = None,
     penalties: tuple[float, ...] = PENALTIES,
     l1_ratio: float = 0.0,
+    penalty_weight: Mapping[str, float] | None = None,
+    scaling: str = "spread",
     condition: tuple[str, ...] | None = None,
     gap: float | None = None,
     n_matched: int | None = None,
+    n_trials_matched: int | None = None,
+    n_draws: int = N_DRAWS,
     seed: int = 0,
 ) -> Problem:
     """Decide what is fitted on which bins.
@@ -112,6 +137,11 @@ def pose_problem(
         Strong to weak, per bin; ``inf`` stands for the base model itself.
     l1_ratio : float
         0: ridge; towards 1: lasso.
+    penalty_weight : mapping of str to float, optional
+        What the penalty of a term's columns is multiplied by, by the term's name in the design; 1 for others.
+    scaling : {"spread", "maximum"}
+        What columns are divided by before they are penalised: their spread over the training bins, but no less than is
+        typical of their term; or their largest absolute value there.
     condition : tuple of str, optional
         Trial columns that define a condition, for stratified folds and for shuffling within conditions; by default
         the columns by which the design's events are split into categories.
@@ -120,6 +150,10 @@ def pose_problem(
     n_matched : int, optional
         Sources per unit where their numbers are matched; give the same for all sessions that will be pooled (see
         `matched_sources`). By default as many as the smallest area of this recording allows.
+    n_trials_matched : int, optional
+        Trials where their numbers are matched: those of the shortest of the sessions that will be pooled.
+    n_draws : int
+        Random subpopulations of each area where numbers of sources are matched.
     seed : int
         From which the folds, shuffles and draws follow.
 
@@ -130,9 +164,13 @@ def pose_problem(
     Raises
     ------
     SelectionError
-        Without trials, with too few of them, or with one unit only.
+        Without trials, with too few of them, or with one unit only; for a term that the design lacks.
     """
     check_recording(recording)
+    if scaling not in SCALINGS:
+        raise SelectionError(
+            "scaling", expected=f"one of {', '.join(SCALINGS)}", found=repr(scaling), remedy="name one of them"
+        )
     if recording.sizes["unit"] < 2:
         raise SelectionError(
             "units",
@@ -157,6 +195,8 @@ def pose_problem(
     problem_rng = np.random.default_rng([seed, *b"folds"])
     fold = deal_trials(kept.size, n_folds, rng=problem_rng, condition=labels)
     return Problem(
+        recording=recording,
+        bins=used,
         design=design.isel(time=used),
         response=response,
         weight=weight,
@@ -169,8 +209,12 @@ def pose_problem(
         family=_family(family, recording["activity"].attrs["kind"]),
         penalties=tuple(float(p) for p in penalties),
         l1_ratio=l1_ratio,
+        penalty_weight=_weights(penalty_weight, design["term"].values),
+        scaling=scaling,
         gap=float(design.attrs["longest_lag"]) if gap is None else gap,
         n_matched=n_matched,
+        n_trials_matched=n_trials_matched,
+        n_draws=n_draws,
         seed=seed,
     )
 
@@ -185,6 +229,21 @@ def _family(family: str | None, kind: str) -> str:
             remedy="models of different dispersion have no common deviance: use poisson for counts",
         )
     return family or _FAMILY_OF_KIND.get(kind, "gaussian")
+
+
+def _weights(weight: Mapping[str, float] | None, term: NDArray) -> NDArray[np.float64] | None:
+    """Penalty weights by column, from those by term ``(feature,)``."""
+    if not weight:
+        return None
+    unknown = sorted(set(weight) - set(term))
+    if unknown:
+        raise SelectionError(
+            "penalty_weight",
+            expected=f"terms of the design ({', '.join(sorted(set(term)))})",
+            found=", ".join(unknown),
+            remedy="name others",
+        )
+    return np.array([float(weight.get(name, 1.0)) for name in term])
 
 
 def _observed(recording: xr.Dataset, used: NDArray) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:

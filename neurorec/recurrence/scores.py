@@ -31,9 +31,8 @@ def score_folds(null: xr.Dataset, fits: dict[str, xr.Dataset], fold: NDArray[np.
     names = list(fits)
     member = fold[:, None] == np.arange(fold.max() + 1)
     in_fold = null["events"].values @ member
-    varies = (in_fold > 0) & (np.nan_to_num(null["deviance"].values) @ member > 0)
-    possible = varies & (varies.sum(axis=1, keepdims=True) - varies > 0)
-    scored = possible[:, fold] & np.isfinite(null["deviance"].values)
+    possible = _possible(null, member)
+    scored = scored_trials(null, fold)
     model = np.stack([fits[name]["deviance"].values for name in names], axis=-1)
     by_fold = np.einsum("utm,tf->ufm", np.where(scored[:, :, None], model, 0), member)
     null_fold = np.where(scored, null["deviance"].values, 0) @ member
@@ -52,6 +51,30 @@ def score_folds(null: xr.Dataset, fits: dict[str, xr.Dataset], fold: NDArray[np.
     )
 
 
+def scored_trials(null: xr.Dataset, fold: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which trials count for each unit: those of folds in which it varies, where it varies in another fold as well.
+
+    Parameters
+    ----------
+    null : xarray.Dataset
+        From `null_fit`.
+    fold : ndarray of int (trial,)
+        Outer fold of each trial.
+
+    Returns
+    -------
+    ndarray of bool (unit, trial)
+    """
+    possible = _possible(null, fold[:, None] == np.arange(fold.max() + 1))
+    return possible[:, fold] & np.isfinite(null["deviance"].values)
+
+
+def _possible(null: xr.Dataset, member: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Folds ``(unit, fold)`` that can be scored."""
+    varies = (null["events"].values @ member > 0) & (np.nan_to_num(null["deviance"].values) @ member > 0)
+    return varies & (varies.sum(axis=1, keepdims=True) - varies > 0)
+
+
 def pooled_gain(
     null: NDArray, without: NDArray, with_: NDArray, scored: NDArray, weight: NDArray | None = None
 ) -> NDArray[np.float64]:
@@ -62,7 +85,7 @@ def pooled_gain(
     Parameters
     ----------
     null, without, with_ : ndarray (unit, trial)
-        Held-out deviances.
+        Held-out deviances; a trial that one of them lacks does not count.
     scored : ndarray of bool (unit, trial)
         Trials that count.
     weight : ndarray (draw, trial), optional
@@ -73,6 +96,7 @@ def pooled_gain(
     ndarray (unit,), or (draw, unit) with weights
         Missing where nothing is scored.
     """
+    scored = scored & np.isfinite(null) & np.isfinite(without) & np.isfinite(with_)
     gain = np.where(scored, without - with_, 0.0)
     base = np.where(scored, null, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -197,7 +197,7 @@ def test_a_result_survives_its_steps_being_saved(small, result, tmp_path):
     """What a resumed run does: every step through a file, and the same result to the last bit."""
     problem = pose_problem(small.recording, small.design, n_folds=3, n_inner_folds=2)
     fits = {}
-    for step in ("uncoupled", "history", "coupled", "full", "shuffled", "matched", "lags"):
+    for step in STEPS:
         save_dataset(fit_step(problem, step, fits), tmp_path / f"{step}.nc")
         fits[step] = load_dataset(tmp_path / f"{step}.nc")
     xr.testing.assert_identical(collect_benefit(problem, small.recording, fits), result)

@@ -13,7 +13,7 @@ from neurorec.recording import SelectionError
 from neurorec.recurrence import columns as columns_module
 from neurorec.recurrence import pose_problem
 from neurorec.recurrence.columns import columns_on, find_spikes
-from neurorec.recurrence.controls import shuffle_partners
+from neurorec.recurrence.controls.shuffled import shuffle_partners
 from neurorec.recurrence.fitting import fit_model
 from neurorec.recurrence.models import COUPLED, UNCOUPLED
 

@@ -51,15 +51,15 @@ def same_design(a: Design, b: Design) -> bool:
     return a is b
 
 
-def column_ranges(design: Design, team: Team, used: NDArray | None = None) -> tuple[NDArray, NDArray]:
+def column_ranges(design: Design, team: Team | None = None, used: NDArray | None = None) -> tuple[NDArray, NDArray]:
     """Smallest and largest value of every column ``(feature,)``; NaN and infinity show.
 
     Parameters
     ----------
     design : Design
         Columns.
-    team : Team
-        Threads.
+    team : Team, optional
+        Threads; one by default.
     used : ndarray of bool (time,), optional
         Rows to look at; all by default.
 
@@ -67,6 +67,7 @@ def column_ranges(design: Design, team: Team, used: NDArray | None = None) -> tu
     -------
     lowest, highest : ndarray (feature,)
     """
+    team = team or Team(1)
     bounds = block_bounds_of(design, team.n_jobs)
 
     def work(first: int, last: int) -> tuple[NDArray, NDArray]:

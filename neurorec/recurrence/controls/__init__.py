@@ -1,0 +1,1 @@
+"""Controls: what a benefit must survive to be called one."""

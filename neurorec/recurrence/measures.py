@@ -1,0 +1,149 @@
+"""Measures: what is compared with what, and what it means."""
+
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from neurorec.recurrence.scores import pooled_gain
+
+MAIN = ("uncoupled", "history", "coupled", "full")
+
+
+class Measure(NamedTuple):
+    """A fraction of deviance, ``(D(without) - D(with)) / D(null)``, over held-out trials.
+
+    Attributes
+    ----------
+    without, with_ : str
+        Models.
+    label : str
+        What it is called in figures and tables.
+    says : str
+        How to read it.
+    null : str
+        Model of the mean; "": that of the recording as it is.
+    """
+
+    without: str
+    with_: str
+    label: str
+    says: str
+    null: str = ""
+
+
+MEASURES: dict[str, Measure] = {
+    "benefit": Measure("uncoupled", "coupled", "coupling", "what all other units explain beyond task and behaviour"),
+    "benefit_history": Measure("history", "full", "own history known", "what is left once a unit's own past is known"),
+    "benefit_same_bin": Measure(
+        "uncoupled", "same_bin", "same bin included", "lag 0 has no direction: common drive and leaking light are in it"
+    ),
+    "benefit_causal": Measure("uncoupled", "causal", "strictly causal", "without lag 0, which has no direction"),
+    "unique_partners": Measure(
+        "history+population",
+        "history+population+partners",
+        "partners alone",
+        "what individual partners explain that own history and the population mean do not",
+    ),
+    "unique_population": Measure(
+        "history+partners",
+        "history+population+partners",
+        "population mean alone",
+        "what the mean of all others explains that own history and individual partners do not",
+    ),
+    "unique_history": Measure(
+        "population+partners",
+        "history+population+partners",
+        "own history alone",
+        "what a unit's own past explains that the others do not",
+    ),
+    "benefit_latent_1": Measure("uncoupled", "latent_1", "1 component", "the leading component of the other units"),
+    "benefit_latent_3": Measure("uncoupled", "latent_3", "3 components", "what is low-rank and shared"),
+    "benefit_latent_10": Measure("uncoupled", "latent_10", "10 components", "what is low-rank and shared"),
+    "benefit_matched": Measure(
+        "uncoupled", "matched", "equal sources", "equally many partners, all of the unit's own area"
+    ),
+    "benefit_matched_rate": Measure(
+        "rate_uncoupled", "rate_coupled", "equal rates", "spikes deleted until all units have one rate", "rate_null"
+    ),
+    "benefit_matched_trials": Measure(
+        "trials_uncoupled", "trials_coupled", "equal trials", "as many trials as the shortest session", "trials_null"
+    ),
+    "benefit_shuffled": Measure(
+        "uncoupled", "shuffled", "partners' trials exchanged", "left: what all trials of a condition share"
+    ),
+    "benefit_shifted_trial": Measure(
+        "uncoupled", "shifted_trial", "partners shifted in trial", "left: what changes slowly, from trial to trial"
+    ),
+    "benefit_shifted_session": Measure(
+        "uncoupled", "shifted_session", "partners shifted along session", "left: nothing; chance and leakage"
+    ),
+}
+
+
+def gather_deviances(fits: dict[str, xr.Dataset]) -> dict[str, NDArray]:
+    """Held-out deviances ``(unit, trial)`` of every model of every step, by the names that `MEASURES` use.
+
+    Parameters
+    ----------
+    fits : dict of str to xarray.Dataset
+        Results by step.
+
+    Returns
+    -------
+    dict of str to ndarray
+    """
+    found: dict[str, NDArray] = {}
+    for step, fit in fits.items():
+        if "deviance" not in fit or step in ("lags", "sources"):
+            continue
+        deviance = fit["deviance"]
+        if step in ("matched_rate", "matched_trials"):
+            short = step.removeprefix("matched_")
+            found[f"{short}_null"] = fit["null_deviance"].values
+            found |= {f"{short}_{name}": deviance.sel(model=name).values for name in deviance["model"].values}
+        elif step == "blocks":
+            found |= {str(name): deviance.sel(model=name).values for name in deviance["model"].values}
+        elif step == "latent":
+            found |= {f"latent_{rank}": deviance.sel(rank=rank).values for rank in deviance["rank"].values}
+        elif step == "same_bin":
+            found[str(fit.attrs.get("kind", step))] = deviance.values
+        else:
+            found[step] = deviance.values
+    return found | _blocks_of_main(found)
+
+
+def _blocks_of_main(found: dict[str, NDArray]) -> dict[str, NDArray]:
+    """The main models that are combinations of blocks, by their blocks."""
+    if "population" not in found:
+        return {}
+    within = "partners" in found  # the design's own coupling holds the population mean
+    names = ("population+partners", "history+population+partners") if within else ("partners", "history+partners")
+    return {name: found[main] for name, main in zip(names, ("coupled", "full"), strict=True) if main in found}
+
+
+def measure_all(null: NDArray, deviance: dict[str, NDArray], scored: NDArray) -> dict[str, NDArray[np.float64]]:
+    """Every measure whose models are there ``(unit,)``.
+
+    Parameters
+    ----------
+    null : ndarray (unit, trial)
+        Deviance of the mean.
+    deviance : dict of str to ndarray (unit, trial)
+        By model; missing where a unit or trial takes no part.
+    scored : ndarray of bool (unit, trial)
+        Trials that count.
+
+    Returns
+    -------
+    dict of str to ndarray (unit,)
+        Missing where nothing is scored.
+    """
+    out = {}
+    for name, measure in MEASURES.items():
+        needed = [measure.without, measure.with_, *filter(None, [measure.null])]
+        if all(model in deviance for model in needed):
+            base = deviance[measure.null] if measure.null else null
+            out[name] = pooled_gain(base, deviance[measure.without], deviance[measure.with_], scored)
+    return out
