@@ -1,7 +1,8 @@
 """Figures: labelled data in, axes out; one function each, all of them `(data, *, ax=None) -> Axes`."""
 
 from neurorec.plot.areas import benefit_by_area
-from neurorec.plot.comparing import controls
+from neurorec.plot.comparing import benefit_between_areas, control_names, controls, parts_by_area
+from neurorec.plot.decoding import accuracy_against_time, predictivity_against_time, solution_times_by_area
 from neurorec.plot.intervals import Interval, median_interval
 from neurorec.plot.lags import benefit_against_lag
 from neurorec.plot.overview import population_rate, raster
@@ -11,13 +12,19 @@ from neurorec.plot.scatter import uncoupled_against_coupled
 
 __all__ = [
     "Interval",
+    "accuracy_against_time",
     "area_colours",
     "benefit_against_lag",
+    "benefit_between_areas",
     "benefit_by_area",
+    "control_names",
     "controls",
     "median_interval",
+    "parts_by_area",
     "population_rate",
+    "predictivity_against_time",
     "raster",
     "rates_by_area",
+    "solution_times_by_area",
     "uncoupled_against_coupled",
 ]
