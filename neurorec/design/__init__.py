@@ -7,9 +7,12 @@ from neurorec.design.default import DefaultDesign, default_terms
 from neurorec.design.lagging import Runs, cross_trials, filter_in_runs, find_runs
 from neurorec.design.matrix import design_matrix
 from neurorec.design.places import Place
+from neurorec.design.runyan2017 import COUPLING_PEAKS, RUNYAN2017, Preset, coupling_basis, runyan2017_terms
 from neurorec.design.terms import Coupling, Drift, Event, History, PopulationMean, Signal, Term, source_activity
 
 __all__ = [
+    "COUPLING_PEAKS",
+    "RUNYAN2017",
     "Basis",
     "Coupling",
     "DefaultDesign",
@@ -18,12 +21,14 @@ __all__ = [
     "History",
     "Place",
     "PopulationMean",
+    "Preset",
     "Runs",
     "Signal",
     "Term",
     "b_spline",
     "boxcar",
     "condition_labels",
+    "coupling_basis",
     "cross_trials",
     "default_terms",
     "design_matrix",
@@ -32,6 +37,7 @@ __all__ = [
     "gaussian",
     "gaussians_at",
     "raised_cosine",
+    "runyan2017_terms",
     "source_activity",
     "terms_from_config",
     "terms_to_config",

@@ -99,7 +99,7 @@ class Signal:
     rectified : bool
         Split into a positive and a negative part.
     harmonics : int
-        How many, for an angle.
+        How many, for an angle; 0: the angle itself, between minus and plus half a period.
     """
 
     name: str
@@ -127,8 +127,11 @@ class Signal:
         signal = recording[self.name]
         values = signal.values.reshape(len(signal), -1).astype(np.float32)
         labels = [self.name] if values.shape[1] == 1 else [f"{self.name} [{i}]" for i in range(values.shape[1])]
-        if "period" in signal.attrs:
-            angle = values * (2 * np.pi / signal.attrs["period"])
+        period = signal.attrs.get("period")
+        if period and not self.harmonics:
+            values = values - np.float32(period) * np.round(values / period)
+        elif period:
+            angle = values * (2 * np.pi / period)
             orders = range(1, self.harmonics + 1)
             parts = [f(k * angle) for k in orders for f in (np.cos, np.sin)]
             names = [f"{f} {k} {label}" for k in orders for f in ("cos", "sin") for label in labels]
