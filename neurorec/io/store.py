@@ -1,7 +1,7 @@
 """The store: datasets as netCDF files that come back identical."""
 
 import os
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -85,21 +85,8 @@ def save_dataset(dataset: xr.Dataset, path: str | os.PathLike[str]) -> Path:
     InputError
         Where a variable or an attribute cannot be stored as it is.
     """
-    path = Path(path)
     plain = _storable(dataset)
-    encoding = {
-        name: {"zlib": True, "complevel": 1, "shuffle": True}
-        for name, variable in plain.variables.items()
-        if variable.size > WORTH_COMPRESSING and variable.dtype.kind != "U"
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        plain.to_netcdf(unfinished, engine="h5netcdf", encoding=encoding)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return path
+    return _written(Path(path), lambda to: plain.to_netcdf(to, engine="h5netcdf", encoding=_encoding(plain)))
 
 
 def load_dataset(path: str | os.PathLike[str]) -> xr.Dataset:
@@ -120,17 +107,91 @@ def load_dataset(path: str | os.PathLike[str]) -> xr.Dataset:
     FileError
         Where there is no such file, or it is not netCDF.
     """
-    path = Path(path)
+    return _restored(_read(Path(path), xr.open_dataset))
+
+
+def save_tree(tree: xr.DataTree, path: str | os.PathLike[str]) -> Path:
+    """Save a tree of one dataset for each session as netCDF, a group each.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        Its children hold datasets as for `save_dataset`; its root has attributes at most.
+    path : path
+        Where to, as for `save_dataset`.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    InputError
+        Where a variable or an attribute cannot be stored as it is.
+    """
+    parts = {name: _storable(child.to_dataset()) for name, child in tree.children.items()}
+    plain = xr.DataTree.from_dict({"/": xr.Dataset(attrs=_storable_attrs("root", tree.attrs)), **parts})
+    encoding = {f"/{name}": _encoding(part) for name, part in parts.items()}
+    return _written(Path(path), lambda to: plain.to_netcdf(to, engine="h5netcdf", encoding=encoding))
+
+
+def load_tree(path: str | os.PathLike[str]) -> xr.DataTree:
+    """Load a tree that `save_tree` saved.
+
+    Parameters
+    ----------
+    path : path
+        A netCDF file.
+
+    Returns
+    -------
+    xarray.DataTree
+        In memory, identical to what was saved.
+
+    Raises
+    ------
+    FileError
+        Where there is no such file, or it is not netCDF.
+    """
+    tree = _read(Path(path), xr.open_datatree)
+    parts = {name: _restored(child.to_dataset()) for name, child in tree.children.items()}
+    attrs = {name: _python(value) for name, value in tree.attrs.items()}
+    return xr.DataTree.from_dict({"/": xr.Dataset(attrs=attrs), **parts})
+
+
+def _written(path: Path, write: Callable[[Path], object]) -> Path:
+    """Write a file under another name, and put it in its place when it is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        write(unfinished)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return path
+
+
+def _read(path: Path, opener: Callable[..., Any]) -> Any:
+    """What a netCDF file holds, in memory."""
     if not path.is_file():
         raise FileError(str(path), expected="a netCDF file", found="nothing at this path", remedy="check the path")
     try:
         # Seconds are plain numbers here: decoding times would turn units="seconds" into durations.
-        with xr.open_dataset(path, engine="h5netcdf", decode_times=False, decode_timedelta=False) as opened:
-            dataset = opened.load()
+        with opener(path, engine="h5netcdf", decode_times=False, decode_timedelta=False) as opened:
+            return opened.load()
     except (OSError, ValueError) as error:
         found = str(error).split("\n")[0]
         raise FileError(str(path), expected="a netCDF file", found=found, remedy="save it again") from error
-    return _restored(dataset)
+
+
+def _encoding(dataset: xr.Dataset) -> dict[Hashable, dict[str, Any]]:
+    """What is worth compressing."""
+    return {
+        name: {"zlib": True, "complevel": 1, "shuffle": True}
+        for name, variable in dataset.variables.items()
+        if variable.size > WORTH_COMPRESSING and variable.dtype.kind != "U"
+    }
 
 
 def _storable(dataset: xr.Dataset) -> xr.Dataset:

@@ -1,7 +1,7 @@
 """The benefit of recurrence: what coupling buys, by area, and whether to believe it."""
 
 from neurorec.recurrence.benefit import collect_benefit, recurrence_benefit
-from neurorec.recurrence.by_area import FEWEST_EVENTS, by_area, pool_sessions
+from neurorec.recurrence.by_area import FEWEST_EVENTS, all_units, by_area, pool_sessions
 from neurorec.recurrence.controls.matched import fit_matched, fit_matched_rate, fit_matched_trials, matched_sources
 from neurorec.recurrence.folds import deal_trials, training_bins
 from neurorec.recurrence.measures import MEASURES, Measure
@@ -19,6 +19,7 @@ __all__ = [
     "Measure",
     "Model",
     "Problem",
+    "all_units",
     "by_area",
     "check_steps",
     "collect_benefit",

@@ -129,7 +129,7 @@ def collect_benefit(problem: Problem, recording: xr.Dataset, fits: dict[str, xr.
         ``significant (unit)``: one-sided over held-out trials, Benjamini-Hochberg at 0.05.
         ``deviance (unit, trial, model)``, ``control_deviance (unit, trial, control)`` and ``null_deviance (unit,
         trial)``, from which all of it follows. ``penalty``, ``gap``, ``converged (unit, fold, model)``, and
-        ``control_converged (control)``, the share of a control's fits. Missing: not defined.
+        ``control_converged (unit, step)``, the share of a control's fits. Missing: not defined.
     """
     null = null_fit(problem)
     models = {name: fits[name] for name in MAIN if "deviance" in fits.get(name, {})}
@@ -140,7 +140,7 @@ def collect_benefit(problem: Problem, recording: xr.Dataset, fits: dict[str, xr.
     scored, base = result["scored"].values, null["deviance"].values
     deviance = gather_deviances(fits)
     for name, values in measure_all(base, deviance, scored).items():
-        said = {"long_name": MEASURES[name].label, "says": MEASURES[name].says}
+        said = {"long_name": MEASURES[name].label, "says": MEASURES[name].says, "kind": MEASURES[name].kind}
         result[name] = ("unit", values, said)
     if "unique_partners" in result:
         blocks = {name: value for name, value in deviance.items() if "+" in name} | {"": deviance["uncoupled"]}
@@ -188,12 +188,14 @@ def _control_deviances(deviance: dict[str, NDArray], fits: dict[str, xr.Dataset]
     if not names:
         return xr.Dataset()
     share = {
-        step: float(fit["converged"].mean()) for step, fit in fits.items() if step not in MAIN and "converged" in fit
+        step: fit["converged"].mean([dim for dim in fit["converged"].dims if dim != "unit"]).values
+        for step, fit in fits.items()
+        if step not in MAIN and "converged" in fit
     }
     return xr.Dataset(
         {
             "control_deviance": (("unit", "trial", "control"), np.stack([deviance[name] for name in names], axis=-1)),
-            "control_converged": ("step", list(share.values())),
+            "control_converged": (("unit", "step"), np.stack(list(share.values()), axis=-1)),
         },
         coords={"control": names, "step": list(share)},
     )
@@ -247,6 +249,7 @@ def _placed(result: xr.Dataset, problem: Problem, recording: xr.Dataset, fits: d
         seed=problem.seed,
         trials_are_blocks=int(recording.attrs.get("trials_are_blocks", 0)),
         n_sources_matched=int(fits["matched"].attrs.get("n_sources", 0)) if "matched" in fits else 0,
+        session=session,
         subject=str(recording.attrs.get("subject", "")),
         penalties=", ".join(f"{p:.3g}" for p in problem.penalties),
     )

@@ -7,49 +7,85 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from neurorec.recurrence.measures import MEASURES
+from neurorec.recording import InputError
+from neurorec.recurrence.measures import MEASURES, by_blocks
 from neurorec.recurrence.scores import pooled_gain
 from neurorec.recurrence.statistics import bootstrap_interval, compare_areas, false_discovery
 
 FEWEST_EVENTS = 30  # a unit with fewer spikes says nothing about its area, but its noise would
 
-def pool_sessions(results: Sequence[xr.Dataset]) -> xr.Dataset:
-    """Put the results of several sessions side by side along ``unit``.
+
+def pool_sessions(results: Sequence[xr.Dataset]) -> xr.DataTree:
+    """Put the results of several sessions together.
 
     Parameters
     ----------
     results : sequence of xarray.Dataset
-        From `recurrence_benefit`; one is returned with its units renamed like the rest.
+        From `recurrence_benefit`, each of a session of its own.
+
+    Returns
+    -------
+    xarray.DataTree
+        A node for each session, named after it.
+
+    Raises
+    ------
+    InputError
+        Where two are of the same session.
+    """
+    names = [str(result.attrs["session"]) for result in results]
+    if len(set(names)) < len(names):
+        raise InputError(
+            "sessions", expected="one result each", found=", ".join(names), remedy="rename one (attrs['session'])"
+        )
+    return xr.DataTree.from_dict(dict(zip(names, results, strict=True)))
+
+
+def all_units(tree: xr.DataTree) -> xr.Dataset:
+    """Put the units of several sessions side by side along ``unit``.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        From `pool_sessions`.
 
     Returns
     -------
     xarray.Dataset
         Units are named ``session/unit``; ``trial`` counts within each session, and what a session lacks is missing.
-        Attributes are those of the first session, counts of bins and trials summed.
+        Attributes are those of the first session, counts of bins and trials summed. What is not by unit stays in the
+        tree.
     """
+    results = [child.to_dataset() for child in tree.children.values()]
     named = []
     for result in results:
         ids = [f"{s}/{u}" for s, u in zip(result["session"].values, result["unit"].values, strict=True)]
         place = np.arange(result.sizes["trial"])
-        renamed = result.drop_vars("trial_fold").assign_coords(unit=np.array(ids), trial=place)
+        apart = [str(name) for name, value in result.variables.items() if "unit" not in value.dims]
+        kept = result.drop_vars([name for name in apart if name not in result.sizes])
+        renamed = kept.assign_coords(unit=np.array(ids), trial=place)
         named.append(renamed.assign(scored=renamed["scored"].astype(float)))
     pooled = xr.concat(named, dim="unit", join="outer", data_vars="all", combine_attrs="override")
     assert isinstance(pooled, xr.Dataset)
     pooled["scored"] = pooled["scored"].fillna(0).astype(bool)
     for name in ("significant", "converged"):
         pooled[name] = pooled[name].fillna(0).astype(bool)
+    for result in results:  # not every session has every control
+        for name, values in result.data_vars.items():
+            if name in pooled:
+                pooled[name].attrs.update(values.attrs)
     for name, value in pooled.attrs.items():
         if name.startswith("n_bins") or name == "n_trials":
             pooled.attrs[name] = type(value)(sum(result.attrs.get(name, 0) for result in results))
     return pooled
 
 
-def by_area(result: xr.Dataset, *, n_draws: int = 1000, seed: int = 0) -> pd.DataFrame:
+def by_area(result: xr.Dataset | xr.DataTree, *, n_draws: int = 1000, seed: int = 0) -> pd.DataFrame:
     """Summarise the benefit of recurrence by area.
 
     Parameters
     ----------
-    result : xarray.Dataset
+    result : xarray.Dataset or xarray.DataTree
         From `recurrence_benefit`, or `pool_sessions` of several.
     n_draws : int
         Bootstrap draws.
@@ -69,6 +105,8 @@ def by_area(result: xr.Dataset, *, n_draws: int = 1000, seed: int = 0) -> pd.Dat
     -----
     Units of unknown area make up an area of their own, named ``""``, that is compared with none.
     """
+    if isinstance(result, xr.DataTree):
+        result = all_units(result)
     enough = (result["n_events"].values >= FEWEST_EVENTS) & np.isfinite(result["benefit"].values)
     kept = result.isel(unit=np.flatnonzero(enough))
     area, session = kept["area"].values.astype(str), kept["session"].values.astype(str)
@@ -112,9 +150,7 @@ def _measures(result: xr.Dataset) -> dict[str, tuple[NDArray, NDArray, NDArray]]
     if "control_deviance" in result:
         controls = result["control_deviance"]
         deviance |= {str(name): controls.sel(control=name).values for name in controls["control"].values}
-    within = "partners" in deviance  # main models by their blocks: see `gather_deviances`
-    names = ("population+partners", "history+population+partners") if within else ("partners", "history+partners")
-    deviance |= {name: deviance[main] for name, main in zip(names, ("coupled", "full"), strict=True) if main in deviance}
+    deviance |= by_blocks(deviance)
     null = {"": result["null_deviance"].values}
     return {
         name: ((null | deviance)[measure.null], deviance[measure.without], deviance[measure.with_])

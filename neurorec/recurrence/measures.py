@@ -1,5 +1,6 @@
 """Measures: what is compared with what, and what it means."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,8 @@ class Measure(NamedTuple):
         What it is called in figures and tables.
     says : str
         How to read it.
+    kind : str
+        "benefit" of partners; "part" of what all explain together; "null": of partners that cannot be the cause.
     null : str
         Model of the mean; "": that of the recording as it is.
     """
@@ -30,6 +33,7 @@ class Measure(NamedTuple):
     with_: str
     label: str
     says: str
+    kind: str = "benefit"
     null: str = ""
 
 
@@ -45,18 +49,21 @@ MEASURES: dict[str, Measure] = {
         "history+population+partners",
         "partners alone",
         "what individual partners explain that own history and the population mean do not",
+        "part",
     ),
     "unique_population": Measure(
         "history+partners",
         "history+population+partners",
         "population mean alone",
         "what the mean of all others explains that own history and individual partners do not",
+        "part",
     ),
     "unique_history": Measure(
         "population+partners",
         "history+population+partners",
         "own history alone",
         "what a unit's own past explains that the others do not",
+        "part",
     ),
     "benefit_latent_1": Measure("uncoupled", "latent_1", "1 component", "the leading component of the other units"),
     "benefit_latent_3": Measure("uncoupled", "latent_3", "3 components", "what is low-rank and shared"),
@@ -65,19 +72,31 @@ MEASURES: dict[str, Measure] = {
         "uncoupled", "matched", "equal sources", "equally many partners, all of the unit's own area"
     ),
     "benefit_matched_rate": Measure(
-        "rate_uncoupled", "rate_coupled", "equal rates", "spikes deleted until all units have one rate", "rate_null"
+        "rate_uncoupled",
+        "rate_coupled",
+        "equal rates",
+        "spikes deleted until all units have one rate",
+        null="rate_null",
     ),
     "benefit_matched_trials": Measure(
-        "trials_uncoupled", "trials_coupled", "equal trials", "as many trials as the shortest session", "trials_null"
+        "trials_uncoupled",
+        "trials_coupled",
+        "equal trials",
+        "as many trials as the shortest session",
+        null="trials_null",
     ),
     "benefit_shuffled": Measure(
-        "uncoupled", "shuffled", "partners' trials exchanged", "left: what all trials of a condition share"
+        "uncoupled", "shuffled", "partners' trials exchanged", "left: what all trials of a condition share", "null"
     ),
     "benefit_shifted_trial": Measure(
-        "uncoupled", "shifted_trial", "partners shifted in trial", "left: what changes slowly, from trial to trial"
+        "uncoupled",
+        "shifted_trial",
+        "partners shifted in trial",
+        "left: what changes slowly, from trial to trial",
+        "null",
     ),
     "benefit_shifted_session": Measure(
-        "uncoupled", "shifted_session", "partners shifted along session", "left: nothing; chance and leakage"
+        "uncoupled", "shifted_session", "partners shifted along session", "left: nothing; chance and leakage", "null"
     ),
 }
 
@@ -111,16 +130,28 @@ def gather_deviances(fits: dict[str, xr.Dataset]) -> dict[str, NDArray]:
             found[str(fit.attrs.get("kind", step))] = deviance.values
         else:
             found[step] = deviance.values
-    return found | _blocks_of_main(found)
+    return found | by_blocks(found)
 
 
-def _blocks_of_main(found: dict[str, NDArray]) -> dict[str, NDArray]:
-    """The main models that are combinations of blocks, by their blocks."""
-    if "population" not in found:
+def by_blocks(deviance: Mapping[str, NDArray]) -> dict[str, NDArray]:
+    """The main models that are combinations of blocks, by their blocks.
+
+    Parameters
+    ----------
+    deviance : mapping of str to ndarray (unit, trial)
+        By model.
+
+    Returns
+    -------
+    dict of str to ndarray
+        None where no blocks were fitted. ``"partners"`` among the models says that the design's own coupling holds the
+        population mean.
+    """
+    if "population" not in deviance:
         return {}
-    within = "partners" in found  # the design's own coupling holds the population mean
+    within = "partners" in deviance
     names = ("population+partners", "history+population+partners") if within else ("partners", "history+partners")
-    return {name: found[main] for name, main in zip(names, ("coupled", "full"), strict=True) if main in found}
+    return {name: deviance[main] for name, main in zip(names, ("coupled", "full"), strict=True) if main in deviance}
 
 
 def measure_all(null: NDArray, deviance: dict[str, NDArray], scored: NDArray) -> dict[str, NDArray[np.float64]]:

@@ -167,24 +167,7 @@ def pose_problem(
         Without trials, with too few of them, or with one unit only; for a term that the design lacks.
     """
     check_recording(recording)
-    if scaling not in SCALINGS:
-        raise SelectionError(
-            "scaling", expected=f"one of {', '.join(SCALINGS)}", found=repr(scaling), remedy="name one of them"
-        )
-    if recording.sizes["unit"] < 2:
-        raise SelectionError(
-            "units",
-            expected="two or more, for one to be coupled to another",
-            found=str(recording.sizes["unit"]),
-            remedy="choose more units or another file",
-        )
-    if "trial" not in recording.dims:
-        raise SelectionError(
-            "trials",
-            expected="trials to hold out",
-            found="a recording without any",
-            remedy="name an interval table (trials=...) or cut blocks that stand in for trials (block length in s)",
-        )
+    _check(recording, scaling)
     used = np.flatnonzero(design["usable"].values)
     rows = recording.indexes["trial"].get_indexer(recording["trial_id"].values[used])
     kept, trial = np.unique(rows, return_inverse=True)
@@ -217,6 +200,28 @@ def pose_problem(
         n_draws=n_draws,
         seed=seed,
     )
+
+
+def _check(recording: xr.Dataset, scaling: str) -> None:
+    """Refuse what nothing can be made of."""
+    if scaling not in SCALINGS:
+        raise SelectionError(
+            "scaling", expected=f"one of {', '.join(SCALINGS)}", found=repr(scaling), remedy="name one of them"
+        )
+    if recording.sizes["unit"] < 2:
+        raise SelectionError(
+            "units",
+            expected="two or more, for one to be coupled to another",
+            found=str(recording.sizes["unit"]),
+            remedy="choose more units or another file",
+        )
+    if "trial" not in recording.dims:
+        raise SelectionError(
+            "trials",
+            expected="trials to hold out",
+            found="a recording without any",
+            remedy="name an interval table (trials=...) or cut blocks that stand in for trials (block length in s)",
+        )
 
 
 def _family(family: str | None, kind: str) -> str:

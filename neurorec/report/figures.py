@@ -1,6 +1,6 @@
 """The numbered figures of a report, saved as PNG and SVG."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,8 +11,11 @@ from matplotlib.figure import Figure
 from neurorec.plot import (
     area_colours,
     benefit_against_lag,
+    benefit_between_areas,
     benefit_by_area,
+    control_names,
     controls,
+    parts_by_area,
     population_rate,
     raster,
     rates_by_area,
@@ -58,8 +61,17 @@ CAPTIONS = {
         "and their distribution-free 95% intervals; areas stand side by side so that bars can be told apart."
     ),
     "controls": (
-        "The benefit beside its controls. Medians over units with 95% intervals. What is left when partners are taken "
-        "from other trials of the same condition is shared response to the task, not coupling within the trial."
+        "The benefit beside its controls. White diamonds: medians over all units with 95% intervals; dots: medians of "
+        "the areas. Below the line the partners cannot be the cause: what they still explain is response that trials "
+        "share, slow change, or chance."
+    ),
+    "parts_by_area": (
+        "What explains what. Own history, the mean of all other units and individual partners: what each explains that "
+        "the other two do not, and what they share. Means over units, which add up (line)."
+    ),
+    "benefit_between_areas": (
+        "From which area to which. The benefit with partners of one area only, in thousandths of the deviance; medians "
+        "over units. {which} Units of one area are also each other's partners."
     ),
     "recording": (
         "The recording {session}. Activity of every unit, sorted by area and rate (top), mean activity over the same "
@@ -107,9 +119,15 @@ def save_figures(
     figure, ax = _canvas(6.2, 5.2)
     uncoupled_against_coupled(result, colours=colours, ax=ax)
     keep(figure, "uncoupled_against_coupled", CAPTIONS["uncoupled_against_coupled"])
-    figure, ax = _canvas(7.4, 1.5 + 0.5 * max(n_areas, 2))
+    figure, ax = _canvas(7.4, 1.6 + 0.32 * len(control_names(result)))
     controls(result, table=table, colours=colours, ax=ax)
     keep(figure, "controls", CAPTIONS["controls"])
+    if "shared_blocks" in result:
+        figure, ax = _canvas(7.0, 1.4 + 0.42 * max(n_areas, 2))
+        parts_by_area(result, colours=colours, ax=ax)
+        keep(figure, "parts_by_area", CAPTIONS["parts_by_area"])
+    if "benefit_from" in result:
+        _between_areas(result, keep)
     if "benefit_by_lag" in result:
         figure, ax = _canvas(7.0, 4.2)
         benefit_against_lag(result, colours=colours, ax=ax)
@@ -117,6 +135,16 @@ def save_figures(
     for session, recording in recordings.items():
         keep(_overview(recording, colours), f"recording_{session}", CAPTIONS["recording"].format(session=session))
     return saved
+
+
+def _between_areas(result: xr.Dataset, keep: Callable[[Figure, str, str], None]) -> None:
+    """The matrix of areas, at equal numbers of partners where there are areas large enough."""
+    matched = "benefit_from_matched" in result and bool(result["benefit_from_matched"].notnull().any())
+    which = "Equally many partners of every area." if matched else "All partners, however many an area has."
+    n = result.sizes["source_area"]
+    figure, ax = _canvas(2.2 + 0.55 * n, 1.6 + 0.42 * n)
+    benefit_between_areas(result, matched=matched, ax=ax)
+    keep(figure, "benefit_between_areas", CAPTIONS["benefit_between_areas"].format(which=which))
 
 
 def _overview(recording: xr.Dataset, colours: Mapping[str, str]) -> Figure:

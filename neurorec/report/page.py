@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
 
 import jinja2
 import numpy as np
@@ -15,35 +14,16 @@ import xarray as xr
 from neurorec.recurrence import FEWEST_EVENTS
 from neurorec.report.facts import Provenance, SessionFacts
 from neurorec.report.figures import SavedFigure, save_figures
-from neurorec.report.tables import area_label, by_area_table, convergence_table, fraction, probability
-from neurorec.report.words import answer, control_sentence, unit_interval
-
-
-class Control(NamedTuple):
-    """A control, what it is for, and what it found."""
-
-    title: str
-    meaning: str
-    found: str
-
-
-_CONTROLS = {
-    "benefit_history": (
-        "Own history known",
-        "Both models also see the unit's own past, so refractoriness, bursts and slow drifts of the unit itself cannot "
-        "pass for coupling.",
-    ),
-    "benefit_matched": (
-        "Equal numbers of sources",
-        "Every unit is coupled to the same number of units, drawn from its own area, so that areas with many recorded "
-        "units have no advantage. Missing where an area is too small.",
-    ),
-    "benefit_shuffled": (
-        "Partners from other trials",
-        "The coupled model sees the other units in other trials of the same condition. What it still explains is "
-        "shared response to the task that the task terms do not capture; coupling within the trial is what is lost.",
-    ),
-}
+from neurorec.report.tables import (
+    area_label,
+    by_area_table,
+    controls_table,
+    convergence_table,
+    fraction,
+    probability,
+    sources_table,
+)
+from neurorec.report.words import answer, unit_interval
 
 
 def write_report(
@@ -117,7 +97,8 @@ def render(
         figures={_kind(f): _shown(f) for f in figures},
         recordings=[_shown(f) for f in figures if _kind(f) == "recording"],
         by_area=by_area_table(table),
-        controls=_controls(result),
+        controls=controls_table(result, table),
+        sources=sources_table(result) if "benefit_from" in result else None,
         convergence=convergence_table(result),
         sessions=sessions,
         provenance=provenance,
@@ -176,16 +157,3 @@ def _numbers(result: xr.Dataset, table: pd.DataFrame, sessions: Sequence[Session
     if "significant" in result:
         numbers.append((f"{float(result['significant'].mean()):.0%}", "units with q < 0.05"))
     return numbers
-
-
-def _controls(result: xr.Dataset) -> list[Control]:
-    """The controls that were run; shares refer to the benefit of the same units."""
-    found = []
-    for name, (title, meaning) in _CONTROLS.items():
-        if name not in result:
-            continue
-        known = result[name].notnull().values
-        control, benefit = unit_interval(result[name].values), unit_interval(result["benefit"].values[known])
-        if control is not None and benefit is not None:
-            found.append(Control(title, meaning, control_sentence(benefit, control)))
-    return found

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from neurorec.plot import control_names, median_interval
+
 
 class Table(NamedTuple):
     """A table of text.
@@ -98,6 +100,73 @@ def by_area_table(table: pd.DataFrame) -> Table:
     return Table([head for head, _ in columns], [list(cells) for cells in zip(*(c for _, c in columns), strict=True)])
 
 
+def controls_table(result: xr.Dataset, table: pd.DataFrame) -> Table:
+    """Set every control: the median over all units, its share of the benefit, and the medians by area.
+
+    Parameters
+    ----------
+    result : xarray.Dataset
+        Variables over ``unit`` with ``attrs`` ``kind``, ``long_name`` and ``says``.
+    table : pandas.DataFrame
+        By area; its medians stand in the columns of the areas.
+
+    Returns
+    -------
+    Table
+        The share refers to the benefit of the units that the control is defined for.
+    """
+    shown = table[table["area"].fillna("") != ""].sort_values("benefit", ascending=False)
+    rows = []
+    for name in control_names(result):
+        values, known = result[name].values, result[name].notnull().values
+        middle, benefit = median_interval(values), median_interval(result["benefit"].values[known])
+        share = middle.median / benefit.median if benefit.low > 0 and name != "benefit" else np.nan
+        by_area = shown[name] if name in shown else [np.nan] * len(shown)
+        rows.append(
+            [
+                str(result[name].attrs["long_name"]),
+                f"{fraction(middle.median)} [{fraction(middle.low)}, {fraction(middle.high)}]",
+                f"{share:.0%}".replace("-", "−") if np.isfinite(share) else "–",
+                *(fraction(value) for value in by_area),
+                str(result[name].attrs.get("says", "")),
+            ]
+        )
+    return Table(
+        ["coupled model", "all units [95%]", "of benefit", *map(area_label, shown["area"]), "read it as"], rows
+    )
+
+
+def sources_table(result: xr.Dataset) -> Table:
+    """Set how much partners of each area explain of units of each area, as medians over units.
+
+    Parameters
+    ----------
+    result : xarray.Dataset
+        ``benefit_from (unit, source_area)``, and ``benefit_from_matched`` for equally many partners.
+
+    Returns
+    -------
+    Table
+        Cells: equally many partners / all of them, in thousandths.
+    """
+    areas, sources = result["area"].values.astype(str), [str(name) for name in result["source_area"].values]
+
+    def cell(target: str, column: int) -> str:
+        mine = areas == target
+        both = [
+            median_interval(result[name].values[mine, column]).median
+            for name in ("benefit_from_matched", "benefit_from")
+            if name in result
+        ]
+        return " / ".join(f"{1000 * value:.1f}".replace("-0.0", "0.0").replace("-", "−") if np.isfinite(value) else "–" for value in both)
+
+    targets = sorted({name for name in areas if name})
+    return Table(
+        ["units of", *(f"partners of {name}" for name in sources)],
+        [[target, *(cell(target, i) for i in range(len(sources)))] for target in targets],
+    )
+
+
 def convergence_table(result: xr.Dataset) -> Table:
     """Say per model how many fits converged and where the chosen penalties lie.
 
@@ -129,6 +198,9 @@ def convergence_table(result: xr.Dataset) -> Table:
                 f"{(penalty <= weakest).mean():.0%}",
             ]
         )
+    if "control_converged" in result:
+        shares = zip(result["step"].values, result["control_converged"].mean("unit").values, strict=True)
+        rows += [[str(step), f"{share:.2%}", "–", "–", "–"] for step, share in shares]
     heads = [
         "model",
         "fits converged",

@@ -57,22 +57,6 @@ def answer(table: pd.DataFrame) -> str:
     return f"{span} {_above_zero(rows)} {_difference(rows)}"
 
 
-def control_sentence(benefit: Interval, control: Interval) -> str:
-    """Say what share of the benefit is left under a control.
-
-    Examples
-    --------
-    >>> control_sentence(Interval(0.04, 0.03, 0.05), Interval(0.01, 0.005, 0.02))
-    'Median over units: 0.010 (95% interval 0.0050 to 0.020), 25% of the benefit.'
-    """
-    said = f"Median over units: {interval_text(control)}"
-    if control.low <= 0 <= control.high:
-        return f"{said}, not told from zero."
-    if benefit.low > 0 and control.low > 0 and control.median <= benefit.median:
-        return f"{said}, {control.median / benefit.median:.0%} of the benefit."
-    return f"{said}."
-
-
 def interval_text(interval: Interval) -> str:
     """Write a median with its interval, or without one where there are too few units."""
     if not np.isfinite(interval.low):

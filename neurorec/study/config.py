@@ -66,12 +66,22 @@ class FitSettings:
         Strong to weak.
     l1_ratio : float
         0: ridge; towards 1: lasso.
+    penalty_weight : dict of str to float, optional
+        What the penalty of a term's columns is multiplied by, by the term's name.
+    scaling : str
+        ``"spread"`` or ``"maximum"``: what columns are divided by.
     edges : str
-        ``"drop"`` or ``"zero"``: what becomes of bins whose filters reach over the edge of a trial.
+        What becomes of bins whose filters reach over the edge of a trial: see :func:`neurorec.design_matrix`.
     gap : float, optional
         Seconds between training and held-out bins; the longest filter by default.
     n_matched : int, optional
         Sources per unit where their numbers are matched; by default what the smallest area of all sessions allows.
+    n_trials_matched : int, optional
+        Trials where their numbers are matched; by default those of the shortest of several sessions.
+    n_draws : int
+        Random subpopulations of each area where numbers of sources are matched.
+    steps : tuple of str, optional
+        What is fitted beside the uncoupled and the coupled model; all controls by default.
     """
 
     folds: int = 5
@@ -79,9 +89,14 @@ class FitSettings:
     family: str | None = None
     penalties: tuple[float, ...] | None = None
     l1_ratio: float = 0.0
+    penalty_weight: dict[str, float] | None = None
+    scaling: str = "spread"
     edges: str = "drop"
     gap: float | None = None
     n_matched: int | None = None
+    n_trials_matched: int | None = None
+    n_draws: int = 100
+    steps: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -119,7 +134,9 @@ class StudyConfig:
     folds = 5
     inner_folds = 3
     l1_ratio = 0.0
+    scaling = "spread"
     edges = "drop"
+    n_draws = 100
     """
 
     data: DataSettings = field(default_factory=DataSettings)

@@ -47,15 +47,17 @@ def complete_config(config: StudyConfig, recordings: Mapping[str, xr.Dataset]) -
 
 
 def match_sessions(config: StudyConfig, recordings: Mapping[str, xr.Dataset]) -> StudyConfig:
-    """Settle how many matched sources every unit gets, the same in all sessions, where the study does not say.
+    """Settle how many sources and trials every session is compared at, where the study does not say.
 
-    Matched within itself, each session would have its own number, and areas of different sessions could not be
+    Matched within itself, each session would have its own numbers, and areas of different sessions could not be
     compared.
     """
-    if config.fit.n_matched is not None:
-        return config
-    n_matched = matched_sources(recording["area"].values for recording in recordings.values())
-    return replace(config, fit=replace(config.fit, n_matched=n_matched))
+    fit = config.fit
+    if fit.n_matched is None:
+        fit = replace(fit, n_matched=matched_sources(recording["area"].values for recording in recordings.values()))
+    if fit.n_trials_matched is None and len(recordings) > 1:
+        fit = replace(fit, n_trials_matched=min(recording.sizes["trial"] for recording in recordings.values()))
+    return replace(config, fit=fit)
 
 
 def check_session_names(config: StudyConfig, names: list[str]) -> None:

@@ -8,9 +8,9 @@ import pandas as pd
 import xarray as xr
 from tqdm import tqdm
 
-from neurorec.io import load_dataset, save_dataset
+from neurorec.io import load_dataset, load_tree, save_dataset, save_tree
 from neurorec.recording import InputError
-from neurorec.recurrence import by_area, pool_sessions
+from neurorec.recurrence import all_units, by_area, pool_sessions
 from neurorec.report import Provenance, SessionFacts, describe_term, session_facts, write_report
 from neurorec.study.config import StudyConfig
 from neurorec.study.designing import check_session_names, complete_config, match_sessions, terms_of
@@ -107,7 +107,7 @@ def run_study(
         sessions = _fit_all(sessions, config, manifest, errors, bar, say, out, n_jobs)
         result, table = _pool(sessions, config, manifest, out, bar)
         bar.set_description("figures and report")
-        _report(out, result, table, sessions, manifest, text)
+        _report(out, all_units(result), table, sessions, manifest, text)
         bar.update()
     manifest.status = "finished"
     manifest.write(out)
@@ -191,7 +191,7 @@ def _note_failure(
 
 def _pool(
     sessions: list[Session], config: StudyConfig, manifest: Manifest, out: Path, bar: tqdm
-) -> tuple[xr.Dataset, pd.DataFrame]:
+) -> tuple[xr.DataTree, pd.DataFrame]:
     """Put the sessions together: ``results.nc`` and ``by_area.csv``."""
     bar.set_description("statistics")
     folder = out / "stages" / "pooled"
@@ -201,10 +201,10 @@ def _pool(
     tabling = plan_stage("by_area", folder / "by_area.nc", {"before": pooling.fingerprint, "seed": config.seed})
 
     def pool(path: Path) -> None:
-        save_dataset(pool_sessions([load_dataset(stage.target) for stage in parts.values()]), path)
+        save_tree(pool_sessions([load_dataset(stage.target) for stage in parts.values()]), path)
 
     def tabulate(path: Path) -> None:
-        table = by_area(load_dataset(pooling.target), seed=config.seed)
+        table = by_area(load_tree(pooling.target), seed=config.seed)
         save_dataset(xr.Dataset.from_dataframe(table).assign_attrs(table.attrs), path)
 
     manifest.records["pooled"] = [finish_stage(pooling, pool), finish_stage(tabling, tabulate)]
@@ -213,7 +213,7 @@ def _pool(
     table.attrs = dict(stored.attrs)
     write_text(out / "by_area.csv", table.to_csv(index=False))
     bar.update()
-    return load_dataset(pooling.target), table
+    return load_tree(pooling.target), table
 
 
 class _Recordings(Mapping[str, xr.Dataset]):

@@ -11,11 +11,19 @@ import xarray as xr
 from neurorec.design import design_matrix, terms_from_config
 from neurorec.io import load_dataset, load_recording, read_nwb, save_dataset, save_recording
 from neurorec.recording import FileError, SelectionError, add_blocks
-from neurorec.recurrence import PENALTIES, STEPS, Problem, collect_benefit, count_fits, fit_step, pose_problem
+from neurorec.recurrence import (
+    PENALTIES,
+    STEPS,
+    Problem,
+    check_steps,
+    collect_benefit,
+    count_fits,
+    fit_step,
+    needs_of,
+    pose_problem,
+)
 from neurorec.study.config import StudyConfig
 from neurorec.study.stages import Stage, StageRecord, file_hash, finish_stage, plan_stage, write_text
-
-_NEEDS = {"history": ("uncoupled",), "full": ("uncoupled", "history")}  # all others need the uncoupled fit alone
 
 
 @dataclass(frozen=True)
@@ -108,8 +116,8 @@ def plan_steps(session: Session, config: StudyConfig, terms: list[dict]) -> dict
     assert session.reading is not None
     common = {"recording": session.reading.fingerprint, "terms": terms, "fit": asdict(config.fit), "seed": config.seed}
     stages: dict[str, Stage] = {}
-    for step in STEPS:
-        before = [stages[name].fingerprint for name in _needs(step)]
+    for step in _steps(config):
+        before = [stages[name].fingerprint for name in needs_of(step)]
         stages[step] = plan_stage(step, session.folder / f"{step}.nc", {**common, "before": before})
     before = [stage.fingerprint for stage in stages.values()]
     stages["benefit"] = plan_stage("benefit", session.folder / "benefit.nc", {**common, "before": before})
@@ -154,11 +162,12 @@ def fit_session(
         return finished
     recording = session.recording()
     problem = _pose(recording, config, terms)
-    pending = [step for step in STEPS if stages[step].record() is None]
+    steps = _steps(config)
+    pending = [step for step in steps if stages[step].record() is None]
     expect(sum(count_fits(problem, step) for step in pending))
     fits: dict[str, xr.Dataset] = {}  # always as they were saved, so that a resumed run sees the same numbers
     records = []
-    for step in STEPS:
+    for step in steps:
 
         def make(path: Path, step: str = step) -> None:
             progress(step, 0)
@@ -173,8 +182,8 @@ def fit_session(
     return [*records, finish_stage(stages["benefit"], collect)]
 
 
-def _needs(step: str) -> tuple[str, ...]:
-    return () if step == "uncoupled" else _NEEDS.get(step, ("uncoupled",))
+def _steps(config: StudyConfig) -> tuple[str, ...]:
+    return check_steps(STEPS if config.fit.steps is None else config.fit.steps)
 
 
 def _pose(recording: xr.Dataset, config: StudyConfig, terms: list[dict]) -> Problem:
@@ -188,8 +197,12 @@ def _pose(recording: xr.Dataset, config: StudyConfig, terms: list[dict]) -> Prob
         family=fit.family,
         penalties=PENALTIES if fit.penalties is None else fit.penalties,
         l1_ratio=fit.l1_ratio,
+        penalty_weight=fit.penalty_weight,
+        scaling=fit.scaling,
         gap=fit.gap,
         n_matched=fit.n_matched,
+        n_trials_matched=fit.n_trials_matched,
+        n_draws=fit.n_draws,
         seed=config.seed,
     )
 

@@ -15,6 +15,13 @@ from neurorec.recording import recording_from_arrays
 MODELS = ["uncoupled", "history", "coupled", "full", "shuffled"]
 
 
+PARTS = {"unique_partners": 0.5, "unique_population": -0.1, "unique_history": 0.3}
+
+
+def said(name: str, kind: str) -> dict[str, str]:
+    return {"long_name": name, "kind": kind}
+
+
 @pytest.fixture(autouse=True)
 def close_figures():
     plt.close("all")
@@ -33,15 +40,18 @@ def result() -> xr.Dataset:
     return xr.Dataset(
         {
             "unit_fde": (("unit", "model"), unit_fde),
-            "benefit": ("unit", benefit),
-            "benefit_history": ("unit", benefit * 0.8),
-            "benefit_shuffled": ("unit", benefit * 0.0),
-            "benefit_matched": ("unit", np.where(area == "PPC", np.nan, benefit * 0.5)),
+            "benefit": ("unit", benefit, said("coupling", "benefit")),
+            "benefit_shuffled": ("unit", benefit * 0.0, said("partners exchanged", "null")),
+            "benefit_history": ("unit", benefit * 0.8, said("own history known", "benefit")),
+            "benefit_matched": ("unit", np.where(area == "PPC", np.nan, benefit * 0.5), said("equal", "benefit")),
+            **{name: ("unit", benefit * share, said(name, "part")) for name, share in PARTS.items()},
+            "shared_blocks": ("unit", benefit * 0.1),
+            "benefit_from_matched": (("unit", "source_area"), benefit[:, None] * [0.1, 1.0]),
             "benefit_by_lag": (("unit", "lag"), benefit[:, None] * [0.5, 1.0, 0.2]),
             "significant": ("unit", area == "V1"),
         },
         coords={"area": ("unit", area), "unit": np.arange(area.size), "model": MODELS, "lag": [0.01, 0.03, 0.08]},
-    )
+    ).assign_coords(source_area=["PPC", "V1"])
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from neurorec import plot
 
 _OF_RESULT = [plot.benefit_by_area, plot.uncoupled_against_coupled, plot.benefit_against_lag, plot.controls]
+_OF_RESULT += [plot.parts_by_area]
 _OF_RECORDING = [plot.raster, plot.population_rate, plot.rates_by_area]
 
 
@@ -124,11 +125,27 @@ def test_lags_are_in_milliseconds_and_lines_are_medians(result):
 
 def test_controls_are_drawn_where_they_exist(result):
     ax = plot.controls(result)
-    assert len(ax.get_legend().get_texts()) == 4
-    n_points = [len(c.get_offsets()) for c in ax.collections if c.get_label() == "coupling, equal numbers of sources"]
-    assert n_points == [2]  # none for PPC, where the control is missing
-    ax = plot.controls(result.drop_vars(["benefit_shuffled", "benefit_matched"]))
-    assert len(ax.get_legend().get_texts()) == 2
+    rows = [label.get_text() for label in ax.get_yticklabels()]
+    parts = ["unique_partners", "unique_population", "unique_history"]
+    assert rows == ["coupling", "own history known", "equal", *parts, "partners exchanged"]
+    assert _points(ax) == 7 * 3 - 1  # none for PPC, where the matched control is missing
+    ax = plot.controls(result.drop_vars(["benefit_shuffled", "benefit_matched", *parts]))
+    assert len(ax.get_yticklabels()) == 2
+
+
+def test_parts_add_up_to_the_line_and_negative_ones_lie_left(result):
+    ax = plot.parts_by_area(result)
+    v1 = ax.patches[:4]
+    assert sum(bar.get_width() for bar in v1) == pytest.approx(float(result["benefit"][:20].mean()) * 0.8)
+    assert min(bar.get_x() + min(bar.get_width(), 0) for bar in v1) < 0
+    assert len(ax.patches) == 12
+
+
+def test_the_matrix_shows_medians_in_thousandths(result):
+    ax = plot.benefit_between_areas(result)
+    v1 = float(result["benefit"][:20].median())
+    assert {f"{1000 * v1:.1f}", f"{100 * v1:.1f}"} <= set(_texts(ax))
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["PPC", "V1"]
 
 
 def test_the_raster_shows_every_spike_of_its_window_and_names_areas(recording):
@@ -184,4 +201,6 @@ def test_one_area_of_one_unit_and_fifteen_areas_are_both_drawn(draw, result):
         area=("unit", np.repeat(names, 2)), unit=np.arange(30)
     )
     ax = draw(many)
-    assert all(any(name in text for text in _texts(ax)) for name in names)
+    legend = ax.get_legend()
+    shown = _texts(ax) + ([] if legend is None else [text.get_text() for text in legend.get_texts()])
+    assert all(any(name in text for text in shown) for name in names)

@@ -1,15 +1,25 @@
 """Is the answer right? Benefit where coupling was planted, none where it was not."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from scipy import stats
 
 from neurorec.datasets import SimulatedArea, simulate_recording
 from neurorec.design import default_terms, design_matrix
-from neurorec.io import load_dataset, save_dataset
-from neurorec.recording import add_blocks
-from neurorec.recurrence import by_area, collect_benefit, fit_step, pool_sessions, pose_problem, recurrence_benefit
+from neurorec.io import load_dataset, load_tree, save_dataset, save_tree
+from neurorec.recording import InputError, add_blocks
+from neurorec.recurrence import (
+    STEPS,
+    all_units,
+    by_area,
+    collect_benefit,
+    fit_step,
+    pool_sessions,
+    pose_problem,
+    recurrence_benefit,
+)
 
 
 def measure(areas, *, seed, n_trials=60, steps=("coupled",), **more):
@@ -182,15 +192,21 @@ def test_blocks_stand_in_for_trials(small):
 
 def test_sessions_are_pooled_by_unit(result, tmp_path):
     other = result.isel(trial=slice(0, 50)).assign_coords(session=("unit", ["second"] * 20))
-    pooled = pool_sessions([result, other])
+    tree = pool_sessions([result, other.assign_attrs(session="second")])
+    assert list(tree.children) == ["simulated", "second"]
+    xr.testing.assert_identical(tree["simulated"].to_dataset(), result)
+    pooled = all_units(tree)
     assert pooled.sizes["unit"] == 40
     assert pooled["unit"].to_index().is_unique
     assert not pooled["scored"].values[20:, 50:].any()
     np.testing.assert_array_equal(pooled["benefit"].values[:20], result["benefit"].values)
-    table = by_area(pooled)
+    table = by_area(tree)
     assert (table["n_sessions"] == 2).all()
-    save_dataset(pooled, tmp_path / "pooled.nc")
-    xr.testing.assert_identical(load_dataset(tmp_path / "pooled.nc"), pooled)
+    pd.testing.assert_frame_equal(by_area(pooled), table)
+    save_tree(tree, tmp_path / "pooled.nc")
+    xr.testing.assert_identical(load_tree(tmp_path / "pooled.nc"), tree)
+    with pytest.raises(InputError, match="sessions"):
+        pool_sessions([result, other])
 
 
 def test_a_result_survives_its_steps_being_saved(small, result, tmp_path):

@@ -10,6 +10,13 @@ from neurorec.recording import recording_from_arrays
 MODELS = ["uncoupled", "history", "coupled", "full", "shuffled"]
 
 
+PARTS = ("unique_partners", "unique_population", "unique_history")
+
+
+def said(name: str, kind: str) -> dict[str, str]:
+    return {"long_name": name, "kind": kind, "says": f"how to read {name}"}
+
+
 @pytest.fixture
 def result() -> xr.Dataset:
     """Twelve units of V1 with a benefit of 0.1, eight of PPC with 0.02, and one of V1 with too few spikes."""
@@ -25,17 +32,27 @@ def result() -> xr.Dataset:
     return xr.Dataset(
         {
             "unit_fde": (("unit", "model"), unit_fde),
-            "benefit": ("unit", benefit),
-            "benefit_history": ("unit", benefit * 0.5),
-            "benefit_shuffled": ("unit", np.linspace(-0.001, 0.001, n)),
-            "benefit_matched": ("unit", np.full(n, np.nan)),
+            "benefit": ("unit", benefit, said("coupling", "benefit")),
+            "benefit_history": ("unit", benefit * 0.5, said("own history known", "benefit")),
+            "benefit_shuffled": ("unit", np.linspace(-0.001, 0.001, n), said("partners exchanged", "null")),
+            "benefit_matched": ("unit", np.full(n, np.nan), said("equal sources", "benefit")),
+            **{name: ("unit", benefit / 4, said(name, "part")) for name in PARTS},
+            "shared_blocks": ("unit", benefit / 4),
+            "benefit_from": (("unit", "source_area"), benefit[:, None] * [0.5, 0.2]),
+            "benefit_from_matched": (("unit", "source_area"), np.full((n, 2), np.nan)),
             "benefit_by_lag": (("unit", "lag"), benefit[:, None] * [0.5, 1.0]),
             "significant": ("unit", area == "V1"),
             "n_events": ("unit", np.append(np.full(n - 1, 500.0), 3.0)),
             "penalty": (("unit", "fold", "model"), penalty),
             "converged": (("unit", "fold", "model"), converged),
         },
-        coords={"area": ("unit", area), "unit": np.arange(n), "model": MODELS, "lag": [0.01, 0.03]},
+        coords={
+            "area": ("unit", area),
+            "unit": np.arange(n),
+            "model": MODELS,
+            "lag": [0.01, 0.03],
+            "source_area": ["PPC", "V1"],
+        },
     )
 
 

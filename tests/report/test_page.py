@@ -49,7 +49,7 @@ def test_the_page_points_to_nothing_outside(page):
     checker = _Checker()
     checker.feed(page)
     assert checker.open == []
-    assert len(checker.targets) == 5
+    assert len(checker.targets) == 7
     assert all(target.startswith("data:image/png;base64,") for target in checker.targets)
     assert not re.search(r"https?://|@import|url\(|<script", page)
 
@@ -84,8 +84,9 @@ def test_text_from_files_is_never_markup(page):
 
 def test_figures_are_numbered_and_saved_twice(page, tmp_path):
     names = sorted(path.name for path in (tmp_path / "figures").iterdir())
-    assert len(names) == 10
-    stems = ["benefit_by_area", "uncoupled_against_coupled", "controls", "benefit_against_lag", "recording_odd"]
+    stems = ["benefit_by_area", "uncoupled_against_coupled", "controls", "parts_by_area", "benefit_between_areas"]
+    stems += ["benefit_against_lag", "recording_odd"]
+    assert len(names) == 2 * len(stems)
     assert {f"figure{i}_{stem}.svg" for i, stem in enumerate(stems, 1)} <= set(names)
     assert b"2026" not in (tmp_path / "figures" / "figure3_controls.svg").read_bytes()[:2000]
 

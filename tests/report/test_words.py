@@ -2,11 +2,8 @@
 
 import numpy as np
 import pandas as pd
-import pytest
 
-from neurorec.plot import Interval
 from neurorec.report import answer
-from neurorec.report.words import control_sentence
 
 
 def test_the_answer_names_most_and_least_with_intervals(table):
@@ -38,16 +35,3 @@ def test_small_and_unknown_areas_are_not_named_the_most_or_least(table):
 def test_one_area_and_none(table):
     assert "nothing to compare it with" in answer(table.iloc[:1])
     assert "nothing can be said" in answer(table.assign(benefit=np.nan))
-
-
-@pytest.mark.parametrize(
-    ("control", "said"),
-    [
-        (Interval(0.0, -0.001, 0.001), "not told from zero"),
-        (Interval(0.02, 0.015, 0.025), "50% of the benefit"),
-        (Interval(-0.02, -0.03, -0.01), "(95% interval −0.030 to −0.010)."),
-    ],
-)
-def test_controls_are_said_as_shares_only_where_that_means_something(control, said):
-    assert said in control_sentence(Interval(0.04, 0.03, 0.05), control)
-    assert "of the benefit" not in control_sentence(Interval(0.0, -0.01, 0.01), Interval(0.02, 0.015, 0.025))

@@ -76,10 +76,10 @@ def test_the_numbers_are_those_of_the_function(finished):
     result = recurrence_benefit(
         recording, design, n_folds=fit.folds, n_inner_folds=fit.inner_folds, penalties=fit.penalties, progress=False
     )
-    written = load_dataset(out / "results.nc")
+    written = load_tree(out / "results.nc")["first"].to_dataset()
     np.testing.assert_allclose(written["benefit"], result["benefit"], rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(written["benefit_shuffled"], result["benefit_shuffled"], rtol=1e-6, atol=1e-9)
-    assert written["unit"].values[0] == "first/0"
+    assert written.attrs["session"] == "first"
 
 
 @pytest.mark.usefixtures("light")
@@ -120,7 +120,7 @@ def test_a_crash_within_a_step_costs_that_step_only(tmp_path, quick_config, fini
         with pytest.raises(KeyboardInterrupt):
             run_study(quick_config, tmp_path)
     run_study(quick_config, tmp_path)
-    xr.testing.assert_identical(load_dataset(tmp_path / "results.nc"), load_dataset(finished[0] / "results.nc"))
+    xr.testing.assert_identical(load_tree(tmp_path / "results.nc"), load_tree(finished[0] / "results.nc"))
     assert stages_of(tmp_path)["first/full"]
     assert not stages_of(tmp_path)["first/shuffled"]
 
@@ -138,7 +138,7 @@ def test_killed_without_warning_it_ends_with_the_same_numbers(tmp_path, quick_co
     process.wait()
     run_study(read_config(tmp_path / "study.toml"), out)
     assert stages_of(out)["first/history"]
-    xr.testing.assert_identical(load_dataset(out / "results.nc"), load_dataset(finished[0] / "results.nc"))
+    xr.testing.assert_identical(load_tree(out / "results.nc"), load_tree(finished[0] / "results.nc"))
 
 
 @pytest.mark.usefixtures("light")
@@ -163,8 +163,8 @@ def test_sessions_are_pooled_and_a_broken_one_does_not_take_the_others_with_it(t
     )
     assert set(outcome.failures) == {"broken", "absent"}
     assert sum("could not be analysed" in line for line in said) == 2
-    result = load_dataset(tmp_path / "out" / "results.nc")
-    assert set(result["session"].values) == {"first", "second"}
+    result = load_tree(tmp_path / "out" / "results.nc")
+    assert set(result.children) == {"first", "second"}
     assert outcome.table["n_sessions"].tolist() == [2, 2]
     page = (tmp_path / "out" / "report.html").read_text()
     assert "absent.nwb" in page
