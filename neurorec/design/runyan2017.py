@@ -77,6 +77,7 @@ def runyan2017_terms(
     *,
     names: Mapping[str, str | tuple[str, ...]] | None = None,
     same_frame: bool = True,
+    longest: float = _WINDOW,
     maze: tuple[float, float] | None = None,
 ) -> DefaultDesign:
     """Terms of the coupled and uncoupled models of Runyan et al. 2017 (doi:10.1038/nature23020).
@@ -118,7 +119,7 @@ def runyan2017_terms(
     Raises
     ------
     InputError
-        When `names` holds an unknown key.
+        When `names` holds an unknown key, or `longest` is out of range.
     SelectionError
         When something named by the user is not in the recording.
 
@@ -142,12 +143,12 @@ def runyan2017_terms(
         derived = default_terms(recording)
         terms = [term for term in derived.terms if term.group == "task"]
         left_out = {**left_out, **derived.left_out}
-    basis = coupling_basis(recording["activity"].attrs["bin_width"], same_frame=same_frame)
+    basis = coupling_basis(recording["activity"].attrs["bin_width"], same_frame=same_frame, longest=longest)
     coupling = [Coupling(basis, same_bin=same_frame), PopulationMean(basis, same_bin=same_frame)]
     return DefaultDesign([*terms, *coupling], left_out)
 
 
-def coupling_basis(bin_width: float, *, same_frame: bool = True) -> Basis:
+def coupling_basis(bin_width: float, *, same_frame: bool = True, longest: float = _WINDOW) -> Basis:
     """The ten coupling filters of Runyan et al. 2017: causal Gaussians over 10 s, narrow at short lags.
 
     Parameters
@@ -156,22 +157,33 @@ def coupling_basis(bin_width: float, *, same_frame: bool = True) -> Basis:
         Of the recording, s.
     same_frame : bool
         Whether the first frame they see is the same one, or the one before.
+    longest : float
+        Where they end, s; filters that peak there or later are left out.
 
     Returns
     -------
     Basis
+
+    Raises
+    ------
+    InputError
+        When `longest` is shorter than a bin or longer than 10 s.
 
     Examples
     --------
     >>> coupling_basis(1 / 29.99).peaks.tolist()
     [0.0, 0.1, 0.2, 0.3, 0.4, 0.544, 0.988, 1.774, 3.163, 5.622]
     """
+    n = sum(peak < longest for peak in COUPLING_PEAKS)
+    if not bin_width <= longest <= _WINDOW:
+        expected = f"{bin_width:g} (one bin) to {_WINDOW:g} s"
+        raise InputError("longest", expected=expected, found=f"{longest:g} s", remedy="give another")
     # Full width at half height: half the distance between the neighbours. Before the first and behind the last, the
     # series goes on in the way that it does there.
     around = np.array([-COUPLING_PEAKS[1], *COUPLING_PEAKS, _WINDOW])
     widths = (around[2:] - around[:-2]) / 2 / np.sqrt(8 * np.log(2))
     first = 0.0 if same_frame else round(bin_width, 9)
-    return gaussians_at(COUPLING_PEAKS, widths.tolist(), window=(first, _WINDOW))
+    return gaussians_at(COUPLING_PEAKS[:n], widths[:n].tolist(), window=(first, longest))
 
 
 def _known_names(recording: xr.Dataset, names: Mapping[str, str | tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

@@ -95,6 +95,21 @@ def test_the_first_filter_includes_the_same_frame_unless_strictly_causal(recordi
         assert differs[0] == last + 1
 
 
+def test_short_stretches_take_the_filters_that_fit(recording):
+    basis = coupling_basis(FRAME, longest=1.0)
+    np.testing.assert_allclose(basis.peaks, COUPLING_PEAKS[:7])
+    lags = np.arange(30) * FRAME
+    np.testing.assert_array_equal(basis(lags), coupling_basis(FRAME)(lags)[:, :7])
+    assert not basis([1.01]).any()
+    apart = recording.assign_attrs(filters_cross_trials=0)
+    design = design_matrix(apart, runyan2017_terms(apart, longest=1.0).terms)
+    assert count(design, "Coupling") == 7 * N_UNITS
+    assert 0 < design.attrs["n_bins_used"] < 0.6 * (recording["trial_id"] >= 0).sum()  # 1 s goes at either end
+    for longest in (0.0, 11.0):
+        with pytest.raises(InputError, match="longest"):
+            coupling_basis(FRAME, longest=longest)
+
+
 def test_population_mean_leaves_the_unit_out(recording, design):
     own = design["allowed"].values[2] & (design["term"].values == "PopulationMean")
     others = np.delete(recording["activity"].values, 2, axis=1).mean(axis=1)
