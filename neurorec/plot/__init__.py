@@ -3,6 +3,11 @@
 from neurorec.plot.areas import benefit_by_area
 from neurorec.plot.comparing import benefit_between_areas, control_names, controls, parts_by_area
 from neurorec.plot.decoding import accuracy_against_time, predictivity_against_time, solution_times_by_area
+from neurorec.plot.information import (
+    consistency_against_lag,
+    cumulative_information_by_area,
+    information_over_time,
+)
 from neurorec.plot.intervals import Interval, median_interval
 from neurorec.plot.lags import benefit_against_lag
 from neurorec.plot.overview import population_rate, raster
@@ -17,8 +22,11 @@ __all__ = [
     "benefit_against_lag",
     "benefit_between_areas",
     "benefit_by_area",
+    "consistency_against_lag",
     "control_names",
     "controls",
+    "cumulative_information_by_area",
+    "information_over_time",
     "median_interval",
     "parts_by_area",
     "population_rate",

@@ -2,8 +2,19 @@
 
 from neurorec.recurrence.benefit import collect_benefit, recurrence_benefit
 from neurorec.recurrence.by_area import FEWEST_EVENTS, all_units, by_area, pool_sessions
+from neurorec.recurrence.coding import INFORMATIVE, class_information, code_consistency
+from neurorec.recurrence.consistency import Consistency, log_odds_consistency
 from neurorec.recurrence.controls.matched import fit_matched, fit_matched_rate, fit_matched_trials, matched_sources
 from neurorec.recurrence.folds import deal_trials, training_bins
+from neurorec.recurrence.information import (
+    Decoded,
+    Information,
+    average_information,
+    class_posterior,
+    confusion_information,
+    decode_trials,
+    decoded_information,
+)
 from neurorec.recurrence.measures import MEASURES, Measure
 from neurorec.recurrence.models import Model
 from neurorec.recurrence.problem import PENALTIES, Problem, pose_problem
@@ -12,25 +23,37 @@ from neurorec.recurrence.steps import STEPS, check_steps, count_fits, fit_step, 
 
 __all__ = [
     "FEWEST_EVENTS",
+    "INFORMATIVE",
     "MEASURES",
     "PENALTIES",
     "STEPS",
     "AreaEffect",
+    "Consistency",
+    "Decoded",
+    "Information",
     "Measure",
     "Model",
     "Problem",
     "all_units",
+    "average_information",
     "by_area",
     "check_steps",
+    "class_information",
+    "class_posterior",
+    "code_consistency",
     "collect_benefit",
     "compare_areas",
+    "confusion_information",
     "count_fits",
     "deal_trials",
+    "decode_trials",
+    "decoded_information",
     "false_discovery",
     "fit_matched",
     "fit_matched_rate",
     "fit_matched_trials",
     "fit_step",
+    "log_odds_consistency",
     "matched_sources",
     "needs_of",
     "pool_sessions",
