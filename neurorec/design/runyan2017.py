@@ -224,7 +224,7 @@ def _maze_terms(
     elif not choice:
         left_out["position by turn"] = "no choice in the trials: position is not split"
     if known["turn"] and choice:
-        terms.append(Event(known["turn"][0], gaussian(9, window=(-2.0, 2.0)), by=choice, common=False))
+        terms.append(Event(known["turn"][0], gaussian(9, window=(-2.0, 2.0)), by=choice, separate=True))
     else:
         left_out["turn"] = "no choice in the trials" if known["turn"] else "no such time in the trials"
     return terms
@@ -261,4 +261,4 @@ def _sound_terms(known: Mapping[str, tuple[str, ...]], left_out: dict[str, str])
     for repeat, names in zip(("first", "second", "third and further"), repeats, strict=True):
         if not names:
             left_out[f"{repeat} sounds"] = "no such times in the trials"
-    return [Event(names[0], basis, by=location, also=names[1:], common=not location) for names in repeats if names]
+    return [Event(names[0], basis, by=location, also=names[1:], separate=bool(location)) for names in repeats if names]

@@ -35,9 +35,8 @@ class Event:
     also : tuple of str
         Further trial columns of times that share the kernels: an event that occurs several times in a trial, such as
         the third, fourth, ... repeat of a sound.
-    common : bool
-        Have the event's own kernel beside those of the conditions. Without it, each condition's kernel is the whole
-        response and not a deviation.
+    separate : bool
+        Leave out the event's own kernel: each condition's kernel is then the whole response and not a deviation.
 
     Examples
     --------
@@ -50,19 +49,19 @@ class Event:
     by: tuple[str, ...] = ()
     interaction: bool = False
     also: tuple[str, ...] = ()
-    common: bool = True
+    separate: bool = False
     group: ClassVar[str] = "task"
 
     def __post_init__(self) -> None:
         for field in ("by", "also"):
             value = getattr(self, field)
             object.__setattr__(self, field, (value,) if isinstance(value, str) else tuple(value))
-        if not (self.common or self.by):
+        if self.separate and not self.by:
             raise InputError(
                 f"Event {self.name}",
-                expected="conditions (by) where there is no common kernel",
-                found="neither",
-                remedy="name trial columns in by, or leave common true",
+                expected="conditions (by) whose kernels are to be separate",
+                found="none",
+                remedy="name trial columns in by, or leave separate out",
             )
 
     def columns(self, recording: xr.Dataset, runs: Runs) -> Columns:
@@ -74,7 +73,7 @@ class Event:
                     "Event", expected=f"a column of the trials ({', '.join(known)})", found=name, remedy="name one"
                 )
         weights, labels = condition_weights(recording, self.by, interaction=self.interaction)
-        if not self.common:
+        if self.separate:
             weights, labels = weights[:, 1:], labels[1:]
         times = (recording[name].values.astype(float) for name in (self.name, *self.also))
         impulses = np.sum([_impulses(recording, at, weights) for at in times], axis=0)

@@ -98,11 +98,11 @@ def test_events_that_share_a_kernel_add_up(recording):
 
 def test_conditions_without_a_common_kernel(recording):
     with_common = design_matrix(recording, [Event("cue", NOW, by="side")])
-    without = design_matrix(recording, [Event("cue", NOW, by="side", common=False)])
+    without = design_matrix(recording, [Event("cue", NOW, by="side", separate=True)])
     np.testing.assert_array_equal(without["matrix"], with_common["matrix"][:, 1:])
     assert [str(name) for name in without["feature"].values] == ["cue [side=left]", "cue [side=right]"]
     with pytest.raises(InputError, match="by"):
-        Event("cue", NOW, common=False)
+        Event("cue", NOW, separate=True)
 
 
 def test_filters_cross_trials_only_where_asked_and_never_segments(recording):
@@ -124,7 +124,7 @@ def test_what_is_new_survives_a_file():
     basis = gaussians_at([0.1, 0.4], [0.1, 0.2], window=(0.0, 1.0))
     terms = [
         Place("position", gaussian(3, (0, 2)), by=("side",), interaction=True, elsewhere=True),
-        Event("cue", basis, by=("side",), also=("again", "late"), common=False),
+        Event("cue", basis, by=("side",), also=("again", "late"), separate=True),
         Signal("position", basis, rectified=True),
         History(gaussians_at([0.1, 0.2, 0.5])),
         Coupling(basis, same_bin=True),
