@@ -56,7 +56,8 @@ def match_sessions(config: StudyConfig, recordings: Mapping[str, xr.Dataset]) ->
     if fit.n_matched is None:
         fit = replace(fit, n_matched=matched_sources(recording["area"].values for recording in recordings.values()))
     if fit.n_trials_matched is None and len(recordings) > 1:
-        fit = replace(fit, n_trials_matched=min(recording.sizes["trial"] for recording in recordings.values()))
+        n_trials = min(recording.sizes.get("trial", 0) for recording in recordings.values())
+        fit = replace(fit, n_trials_matched=n_trials or None)
     return replace(config, fit=fit)
 
 

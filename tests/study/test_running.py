@@ -16,7 +16,7 @@ import xarray as xr
 
 from neurorec.datasets import SimulatedArea, simulate_recording
 from neurorec.design import design_matrix, terms_from_config
-from neurorec.io import load_dataset, load_recording, write_nwb
+from neurorec.io import load_recording, load_tree, write_nwb
 from neurorec.recording import FileError, InputError, SelectionError
 from neurorec.recurrence import recurrence_benefit
 from neurorec.study import config_to_toml, read_config, run_study, session
