@@ -1,6 +1,7 @@
 """Figures: labelled data in, axes out; one function each, all of them `(data, *, ax=None) -> Axes`."""
 
 from neurorec.plot.areas import benefit_by_area
+from neurorec.plot.avalanches import avalanche_distribution, crackling_relation, shape_collapse
 from neurorec.plot.comparing import benefit_between_areas, control_names, controls, parts_by_area
 from neurorec.plot.decoding import accuracy_against_time, predictivity_against_time, solution_times_by_area
 from neurorec.plot.information import (
@@ -14,17 +15,22 @@ from neurorec.plot.overview import population_rate, raster
 from neurorec.plot.palette import area_colours
 from neurorec.plot.rates import rates_by_area
 from neurorec.plot.scatter import uncoupled_against_coupled
+from neurorec.plot.timescales import autocorrelation_by_area, branching_slopes, timescale_by_area
 
 __all__ = [
     "Interval",
     "accuracy_against_time",
     "area_colours",
+    "autocorrelation_by_area",
+    "avalanche_distribution",
     "benefit_against_lag",
     "benefit_between_areas",
     "benefit_by_area",
+    "branching_slopes",
     "consistency_against_lag",
     "control_names",
     "controls",
+    "crackling_relation",
     "cumulative_information_by_area",
     "information_over_time",
     "median_interval",
@@ -33,6 +39,8 @@ __all__ = [
     "predictivity_against_time",
     "raster",
     "rates_by_area",
+    "shape_collapse",
     "solution_times_by_area",
+    "timescale_by_area",
     "uncoupled_against_coupled",
 ]

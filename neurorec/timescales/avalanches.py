@@ -14,7 +14,16 @@ from neurorec.timescales.rows import cut_rows
 
 FEWEST_AVALANCHES = 200  # below it, exponents have errors of 0.1 and more and no alternative can be ruled out
 TOO_FEW = "too few avalanches"
-_FIELDS = ("exponent", "exponent_error", "smallest", "n_tail", "distance", "status")
+_FIELDS = (
+    "exponent",
+    "exponent_error",
+    "smallest",
+    "n_tail",
+    "distance",
+    "truncated_exponent",
+    "truncated_cutoff",
+    "status",
+)
 
 
 class Avalanches(NamedTuple):
@@ -194,9 +203,10 @@ def avalanche_statistics(
     Returns
     -------
     xarray.Dataset
-        Over ``area`` and ``quantity`` (size, duration): ``exponent exponent_error smallest n_tail distance status``
-        (see `fit_power_law`), and against each ``alternative`` ``ratio`` (normalised log-likelihood ratio, above 0
-        where the power law is better) and ``p_value``. Over ``area``: ``predicted`` (a_T - 1) / (a_S - 1), ``measured``
+        Over ``area`` and ``quantity`` (size, duration): ``exponent exponent_error smallest n_tail distance
+        truncated_exponent truncated_cutoff status``, and against each ``alternative`` ``ratio`` (normalised
+        log-likelihood ratio, above 0 where the power law is better), ``p_value``, ``truncated_ratio`` and
+        ``truncated_p_value``; see `fit_power_law`. Over ``area``: ``predicted`` (a_T - 1) / (a_S - 1), ``measured``
         (exponent of mean size against duration), ``difference`` of the two, each with ``_low`` and ``_high``;
         ``collapse`` (exponent at which shapes fall together best), ``n_avalanches n_cut n_units bin_width threshold
         mean_interval found``. ``mean_shape (area, length, phase)``; and each avalanche over ``avalanche``: ``size
@@ -268,7 +278,7 @@ def _label(names: NDArray, parts: list[tuple[AvalancheFit, dict]]) -> xr.Dataset
     pairs = [(fit.size, fit.duration) for fit, _ in parts]
     for field in _FIELDS:
         data[field] = (("area", "quantity"), np.array([[getattr(q, field) for q in pair] for pair in pairs]))
-    for field in ("ratio", "p_value"):
+    for field in ("ratio", "p_value", "truncated_ratio", "truncated_p_value"):
         values = np.array([[getattr(q, field) for q in pair] for pair in pairs])
         data[field] = (("area", "quantity", "alternative"), values)
     for field in CracklingFit._fields:

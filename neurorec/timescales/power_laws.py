@@ -11,6 +11,7 @@ ALTERNATIVES = ("exponential", "lognormal", "truncated_power_law")
 _GRID = np.linspace(1.02, 6.0, 2_000)  # exponents; neurons and earthquakes lie between 1.2 and 3
 _CANDIDATES = 40  # smallest values tried
 _FEWEST_IN_TAIL = 50  # Clauset et al. 2009: below it the exponent of a discrete fit is biased by a percent and more
+_LEAST = -700.0  # log of the smallest float
 _EMPTY = "too few values"
 
 
@@ -31,6 +32,11 @@ class PowerLawFit(NamedTuple):
         Normalised log-likelihood ratio against exponential, lognormal and truncated power law, above 0 where the power
         law is better, and the probability of so large a ratio either way if both were as good. The power law is a
         special case of the truncated one, so that the third ratio is 0 at most and its p-value is a chi-squared test.
+    truncated_exponent, truncated_cutoff : float
+        Of ``x^-exponent exp(-x / cutoff)``, the law that finite critical systems follow.
+    truncated_ratio, truncated_p_value : ndarray (alternative,)
+        The same for the truncated law against exponential (a special case of it: at least 0) and lognormal; the third
+        is missing.
     status : str
         "converged", or why there is no answer.
     """
@@ -42,6 +48,10 @@ class PowerLawFit(NamedTuple):
     distance: float
     ratio: NDArray[np.float64]
     p_value: NDArray[np.float64]
+    truncated_exponent: float
+    truncated_cutoff: float
+    truncated_ratio: NDArray[np.float64]
+    truncated_p_value: NDArray[np.float64]
     status: str
 
 
@@ -80,11 +90,10 @@ def fit_power_law(values: ArrayLike, *, smallest: int | None = None) -> PowerLaw
     """
     whole = np.asarray(values, dtype=float).ravel()
     whole = np.sort(whole[np.isfinite(whole) & (whole >= 1)])
-    missing = np.full(len(ALTERNATIVES), np.nan)
     first = _best_start(whole) if smallest is None else float(smallest)
     tail = whole[whole >= first]
     if tail.size < _FEWEST_IN_TAIL or np.unique(tail).size < 3:
-        return PowerLawFit(np.nan, np.nan, np.nan, tail.size, np.nan, missing, missing.copy(), _EMPTY)
+        return _empty(tail.size, _EMPTY)
     return _fit_tail(tail, first)
 
 
@@ -136,16 +145,53 @@ def _fit_tail(tail: NDArray, first: float) -> PowerLawFit:
     """Fit and compare by the package `powerlaw`, whose warnings are of its own workings."""
     import powerlaw  # brings matplotlib with it
 
-    ratio, p_value = np.full((2, len(ALTERNATIVES)), np.nan)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        fit = powerlaw.Fit(tail, discrete=True, xmin=first, estimate_discrete=False, verbose=0)
+        # The package stops at 3 unless told otherwise; and a cut-off law, unlike a plain one, may be as flat as 0.
+        kind = {"discrete": True, "xmin": first, "estimate_discrete": False, "verbose": 0}
+        fit = powerlaw.Fit(tail, parameter_ranges={"alpha": [1.0, _GRID[-1]]}, **kind)
+        cut = powerlaw.Fit(tail, parameter_ranges={"alpha": [0.0, _GRID[-1]]}, **kind).truncated_power_law
         law = fit.power_law
-        for i, name in enumerate(ALTERNATIVES):
-            ratio[i], p_value[i] = fit.distribution_compare("power_law", name, normalized_ratio=True)
-    usable = np.isfinite(law.alpha) and law.alpha > 1
-    if not usable:
-        status = "no maximum of the likelihood"
-        return PowerLawFit(np.nan, np.nan, first, tail.size, np.nan, ratio * np.nan, p_value * np.nan, status)
-    error = float(law.standard_err)
-    return PowerLawFit(float(law.alpha), error, first, tail.size, float(law.D), ratio, p_value, "converged")
+        likelihoods = [fit.exponential, fit.lognormal, cut]
+        likelihoods = [one.loglikelihoods(tail) for one in likelihoods]
+        plain = _compare(law.loglikelihoods(tail), likelihoods, nested=(False, False, True))
+        truncated = _compare(likelihoods[2], likelihoods[:2], nested=(True, False))
+    bounds = _GRID[[0, -1]]
+    if not (np.isfinite(law.alpha) and bounds[0] < law.alpha < bounds[1] - 0.01):
+        return _empty(tail.size, f"no exponent between {bounds[0]:g} and {bounds[1]:g}", first)
+    return PowerLawFit(
+        exponent=float(law.alpha),
+        exponent_error=float(law.standard_err),
+        smallest=first,
+        n_tail=tail.size,
+        distance=float(law.D),
+        ratio=plain[0],
+        p_value=plain[1],
+        truncated_exponent=float(cut.alpha),
+        truncated_cutoff=float(1 / cut.Lambda) if cut.Lambda > 0 else np.inf,
+        truncated_ratio=truncated[0],
+        truncated_p_value=truncated[1],
+        status="converged",
+    )
+
+
+def _compare(one: NDArray, others: list[NDArray], *, nested: tuple[bool, ...]) -> NDArray[np.float64]:
+    """Normalised log-likelihood ratios and p-values ``(2, alternative)``, NaN for an alternative left out."""
+    from powerlaw.statistics import loglikelihood_ratio
+
+    out = np.full((2, len(ALTERNATIVES)), np.nan)
+    for i, (other, within) in enumerate(zip(others, nested, strict=True)):
+        # A likelihood that underflows says that the law is out of the question, not that nothing is known.
+        ratio, p_value = loglikelihood_ratio(
+            np.maximum(one, _LEAST), np.maximum(other, _LEAST), nested=within, normalized_ratio=True
+        )
+        out[:, i] = float(ratio), float(p_value)
+    return out
+
+
+def _empty(n_tail: int, status: str, smallest: float = np.nan) -> PowerLawFit:
+    missing = [np.full(len(ALTERNATIVES), np.nan) for _ in range(4)]
+    nan = np.nan
+    return PowerLawFit(
+        nan, nan, smallest, n_tail, nan, missing[0], missing[1], nan, nan, missing[2], missing[3], status
+    )
