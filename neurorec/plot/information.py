@@ -18,6 +18,7 @@ def information_over_time(
     found: xr.Dataset,
     *,
     cumulative: bool = False,
+    tempered: bool = False,
     model: str | None = None,
     truth: xr.DataArray | None = None,
     colours: Mapping[str, str] | None = None,
@@ -29,9 +30,11 @@ def information_over_time(
     ----------
     found : xarray.Dataset
         ``population_information`` or ``population_cumulative_information (model, population, time_from_event)``, bits,
-        with ``*_low`` and ``*_high``.
+        with ``*_low`` and ``*_high``; or ``population_tempered_*``.
     cumulative : bool
         All bins so far.
+    tempered : bool
+        Likelihoods to the power at which they decode best, where sums over units and bins are too sure of themselves.
     model : str, optional
         Which; the last by default.
     truth : xarray.DataArray (population, time_from_event), optional
@@ -58,13 +61,13 @@ def information_over_time(
     'time from event (s)'
     """
     ax = start_axes(ax, width=6, height=4)
-    name = "population_cumulative_information" if cumulative else "population_information"
+    name = f"population_{'tempered_' * tempered}{'cumulative_' * cumulative}information"
     chosen = found.sel(model=_model(found, model))
     _draw_lines(ax, chosen, name, "time_from_event", 1.0, truth, _palette(found, colours))
     ax.set_xlabel(f"time from {found.attrs.get('event', 'event')} (s)")
     bins = "in all bins so far" if cumulative else "in each bin alone"
     ax.set_ylabel(f"information about {found.attrs.get('column', 'the class')}\n{bins} (bit)")
-    _explain(ax, truth, chosen)
+    _explain(ax, truth, chosen, ", likelihoods tempered" * tempered)
     return ax
 
 
@@ -106,7 +109,8 @@ def cumulative_information_by_area(
     palette, least = _palette(found, colours), float(found.attrs.get("informative_bits", 0.06))
     bits = found["cumulative_information"].sel(model=_model(found, model)).isel(time_from_event=-1).values
     area = found["area"].values.astype(str)
-    limits = fair_range(bits, include=(0.0, 1.5 * least))
+    most = np.nanmax(np.append(bits, 1.5 * least))
+    limits = fair_range(bits, include=(0.0, most))  # those that say much are the point; far below 0, few are enough
     for name in sorted(set(area), key=lambda a: (a == "", a)):
         own = np.sort(bits[(area == name) & np.isfinite(bits)])
         if own.size:
@@ -115,7 +119,7 @@ def cumulative_information_by_area(
             ends = np.concatenate([[limits.low], own, [limits.high]])
             ax.step(ends, [*share, 1.0], where="post", color=palette[name], linewidth=1.5, label=label)
     ax.axvline(least, color=INK, linewidth=0.9, linestyle=(0, (2, 2)), zorder=1)
-    ax.annotate(f"{least:g} bit", (least, 0.02), xytext=(4, 0), textcoords="offset points", fontsize=8, color=INK)
+    ax.text(least, 1.01, f"{least:g} bit", transform=ax.get_xaxis_transform(), ha="center", fontsize=8, color=INK)
     ax.axvline(0, color=MUTED, linewidth=0.9, zorder=1)
     ax.set_xlim(limits.low, limits.high)
     ax.set_ylim(0, 1.02)
@@ -243,6 +247,6 @@ def _name_ends(ax: Axes, ends: Mapping[str, tuple[float, float]], palette: Mappi
         )
 
 
-def _explain(ax: Axes, truth: xr.DataArray | None, chosen: xr.Dataset) -> None:
+def _explain(ax: Axes, truth: xr.DataArray | None, chosen: xr.Dataset, how: str = "") -> None:
     """Say which model is drawn, and what broken lines are."""
-    note(ax, f"{chosen['model'].item()} model" + ("; broken: planted" if truth is not None else ""))
+    note(ax, f"{chosen['model'].item()} model{how}" + ("; broken: planted" if truth is not None else ""))

@@ -14,6 +14,7 @@ from neurorec.recurrence.information import (
     confusion_information,
     decode_trials,
     decoded_information,
+    find_power,
 )
 from neurorec.recurrence.measures import MEASURES, Measure
 from neurorec.recurrence.models import Model
@@ -49,6 +50,7 @@ __all__ = [
     "decode_trials",
     "decoded_information",
     "false_discovery",
+    "find_power",
     "fit_matched",
     "fit_matched_rate",
     "fit_matched_trials",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from neurorec.recording import SelectionError
 from neurorec.recurrence.consistency import log_odds_consistency
 from neurorec.recurrence.hypotheses import Hypotheses, held_out_log_likelihood, pose_hypotheses
-from neurorec.recurrence.information import Decoded, average_information, decode_trials
+from neurorec.recurrence.information import Decoded, average_information, decode_trials, find_power
 from neurorec.recurrence.problem import Problem
 
 INFORMATIVE = 0.06  # bit, cumulative: Runyan et al. 2017
@@ -59,11 +59,13 @@ def class_information(
         ``information`` (each bin alone) and ``cumulative_information`` (all bins of the trial so far), bits,
         ``(model, unit, time_from_event)``, with ``*_low`` and ``*_high``; the same for populations as ``population_*
         (model, population, time_from_event)``: each area, and "all units" where there are several areas;
-        ``*_from_decoder``, the information in the confusion matrix, less its bias (see `decoded_information`).
-        ``informative (model, unit)``: more than 0.06 bit in all bins together. ``log_likelihood (model, population,
-        class, trial, time_from_event)``, natural logarithm, up to what is the same for all classes; ``true_class``
-        and ``condition (trial)``, of the trials whose class is known; ``prior (class)``; ``n_trials (model,
-        time_from_event)``; ``n_units (population)``. Attributes: ``column``, ``event``, ``prior``, ``family``.
+        ``*_from_decoder``, the information in the confusion matrix, less its bias (see `decoded_information`);
+        ``population_tempered_*``, with likelihoods to the power that decodes the other folds best (see `find_power`),
+        and that power, ``*_power``. ``informative (model, unit)``: more than 0.06 bit in all bins together.
+        ``log_likelihood (model, population, class, trial, time_from_event)``, natural logarithm, up to what is the same
+        for all classes; ``true_class`` and ``condition (trial)``, of the trials whose class is known;
+        ``prior (class)``; ``n_trials (model, time_from_event)``; ``n_units (population)``. Attributes: ``column``,
+        ``event``, ``prior``, ``family``.
 
     Raises
     ------
@@ -81,7 +83,9 @@ def class_information(
     Units add up as if independent given the regressors. In a coupled model these hold the partners' past, and the sum
     over units and bins is the model's likelihood of all activity together; a unit's own share is what it adds to its
     partners' past. In an uncoupled model, noise that units or bins share makes the sum too sure of itself: the bound
-    falls, even below 0, where the decoder's confusion matrix still holds information.
+    falls, far below 0 in real recordings, where the decoder's confusion matrix and the tempered bound still hold
+    information. The tempered bound's power comes from models that have seen the trials decoded: one number, next to the
+    likelihoods that have not.
 
     A Gaussian or gamma response needs a dispersion: that of residuals on the inner folds.
 
@@ -246,6 +250,12 @@ def _measure(
             found = average_information(decoded, label, n_classes, n_draws=n_draws, level=level, rng=rng)
             ends = {"": found.bits, "_low": found.low, "_high": found.high, "_from_decoder": found.from_decoder}
             variables |= {f"{prefix}{name}{end}": ((dim, "time_from_event"), v.T) for end, v in ends.items()}
+        tempered, power = _tempered(pooled, label, problem.fold[kept], share, cumulative)
+        found = average_information(tempered, label, n_classes, n_draws=n_draws, level=level, rng=rng)
+        ends = {"": found.bits, "_low": found.low, "_high": found.high, "_power": power}
+        variables |= {
+            f"population_tempered_{name}{end}": (("population", "time_from_event"), v.T) for end, v in ends.items()
+        }
     variables["log_likelihood"] = (("population", "class", "trial", "time_from_event"), np.moveaxis(pooled, -1, 0))
     variables["n_trials"] = ("time_from_event", np.isfinite(pooled[0, ..., -1]).sum(axis=0))
     coordinates = {
@@ -259,6 +269,20 @@ def _measure(
         "time_from_event": ("time_from_event", hypotheses.time, {"units": "s"}),
     }
     return xr.Dataset(variables, coords=coordinates)
+
+
+def _tempered(
+    pooled: NDArray, label: NDArray, fold: NDArray, share: NDArray, cumulative: bool
+) -> tuple[Decoded, NDArray[np.float64]]:
+    """Decode each fold with likelihoods to the power that suits the other folds; and the mean of these powers."""
+    out, powers = _nothing_decoded(pooled.shape[1:]), []
+    for k in np.unique(fold):
+        here, others = fold == k, fold != k
+        power = find_power(pooled[:, others], label[others], prior=share, cumulative=cumulative)
+        found = decode_trials(pooled[:, here], label[here], prior=share, cumulative=cumulative, power=power)
+        out.gain[here], out.decoded[here] = found
+        powers.append(power)
+    return out, np.mean(powers, axis=0)
 
 
 def _nothing_decoded(shape: tuple[int, ...]) -> Decoded:

@@ -31,6 +31,7 @@ from neurorec.recurrence import (
     confusion_information,
     decode_trials,
     decoded_information,
+    find_power,
     log_odds_consistency,
     pose_problem,
 )
@@ -160,6 +161,23 @@ def test_more_independent_units_and_bins_say_more():
     assert (np.diff(so_far.mean(axis=1)) > 0).all()
 
 
+def test_power_is_where_decoding_is_best():
+    """Against a search; half for evidence counted twice, none for evidence that misleads."""
+    rng = np.random.default_rng(9)
+    label = rng.integers(3, size=200)
+    likelihood = rng.normal(size=(3, 200, 2, 3))
+    likelihood[label, np.arange(200)] += 0.3
+    power, prior = find_power(likelihood, label, prior=[0.5, 0.3, 0.2]), [0.5, 0.3, 0.2]
+    grid = np.linspace(0, 1, 401)
+    value = [decode_trials(likelihood, label, prior=prior, power=b).gain.mean(axis=0) for b in grid]
+    np.testing.assert_allclose(power, grid[np.argmax(value, axis=0)], atol=0.003)
+    label, spikes = spikes_in_exact_shares(2)
+    np.testing.assert_allclose(find_power(bernoulli(spikes), label), 1, atol=1e-5)
+    np.testing.assert_allclose(find_power(2 * bernoulli(spikes), label, cumulative=True), 0.5, atol=1e-5)
+    assert (find_power(bernoulli(1 - spikes), label) == 0).all()
+    assert np.isnan(find_power(np.full((2, 4, 1), np.nan), [0, 1, 0, 1])).all()
+
+
 def test_order_does_not_matter():
     rng = np.random.default_rng(4)
     likelihood, label = rng.normal(size=(3, 50, 4, 5)), rng.integers(3, size=50)
@@ -203,7 +221,7 @@ def test_consistency_recovers_the_planted_timescale():
 
 def test_consistency_intervals_hold_what_they_promise():
     rng, inside, group = np.random.default_rng(6), [], np.arange(60) % 4
-    for _ in range(150):
+    for _ in range(120):
         found = log_odds_consistency(wandering(rng, 60, 12, 4.0), group, max_lag=4, n_draws=100, rng=rng)
         inside.append((found.low <= np.exp(-np.arange(5) / 4)) & (found.high >= np.exp(-np.arange(5) / 4)))
     assert (np.mean(inside, axis=0)[1:] > 0.88).all()
@@ -322,14 +340,33 @@ def test_interacting_conditions_are_rebuilt_together():
 
 
 def test_labels_shuffled_tell_nothing():
-    bits, above = [], []
+    bits, tempered, above = [], [], []
     for seed in range(12):
         label = np.random.default_rng(seed).permutation(np.arange(45) % 2)
         found, _, _ = ask(questions(seed=seed, word=label), [Event("start", BASIS, by=("word",))], "word")
         bits.append(found["population_cumulative_information"].sel(population="all units")[0, -1])
+        tempered.append(found["population_tempered_cumulative_information"].sel(population="all units")[0, -1])
         above.append(found["population_cumulative_information_low"].sel(population="all units")[0, -1] > 0)
+        above.append(found["population_tempered_cumulative_information_low"].sel(population="all units")[0, -1] > 0)
     assert np.mean(bits) < 0.01
+    assert -0.1 < np.mean(tempered) < 0.01
     assert np.mean(above) < 0.1
+
+
+def test_noise_that_units_share_makes_them_too_sure_until_tempered():
+    """Units and bins that follow one fluctuation say no more than it does; the sum of their likelihoods thinks so."""
+    recording = questions(120, word=np.array(["left", "right"])[np.arange(120) % 2])
+    rng = np.random.default_rng(10)
+    side = np.repeat(np.where(recording["word"].values == "right", 1.0, -1.0), 20)
+    shared = np.repeat(rng.normal(size=120), 20)
+    counts = rng.poisson(0.5 * np.exp(0.4 * side + 0.8 * shared)[:, None] * np.ones(4))
+    recording["activity"] = (("time", "unit"), counts, recording["activity"].attrs)
+    found, _, _ = ask(recording, [Event("start", BASIS, by=("word",))], "word")
+    end = found.sel(population="all units").isel(model=0, time_from_event=-1)
+    truth = 0.16  # of the side in 0.4 side + 0.8 shared, a Gaussian channel, and no spikes can say more
+    assert end["population_cumulative_information"] < -1
+    assert 0.05 < end["population_tempered_cumulative_information"] < truth + 0.05
+    assert end["population_tempered_cumulative_information_power"] < 0.5
 
 
 def test_what_behaviour_reveals_is_not_counted():
@@ -452,6 +489,9 @@ def test_figures_show_what_was_found_and_what_was_planted(answered):
     assert any("broken: planted" in text.get_text() for text in ax.texts)
     ax = plot.information_over_time(found, cumulative=True, model="uncoupled", ax=Figure().add_subplot())
     assert "so far" in ax.get_ylabel()
+    ax = plot.information_over_time(found, cumulative=True, tempered=True, ax=Figure().add_subplot())
+    tempered = found["population_tempered_cumulative_information"].values[1, 0]
+    assert any(np.array_equal(line.get_ydata(), tempered) for line in ax.get_lines())
     ax = plot.cumulative_information_by_area(found, ax=Figure().add_subplot())
     count = int(found["informative"].sel(model="coupled").values[:10].sum())
     assert f"coupled: {count} of 10 units informative" in [text.get_text() for text in ax.get_legend().get_texts()]
