@@ -1,7 +1,9 @@
 """Is the information right? Exact where it can be enumerated, none where there is none, recovered where planted."""
 
+import warnings
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ from scipy.optimize import curve_fit
 from neurorec import plot
 from neurorec.datasets import SimulatedArea, simulate_recording
 from neurorec.design import (
+    Drift,
     Event,
     Place,
     Signal,
@@ -22,8 +25,8 @@ from neurorec.design import (
     gaussian,
     raised_cosine,
 )
-from neurorec.io import load_dataset, save_dataset
-from neurorec.recording import InputError, SelectionError, recording_from_arrays
+from neurorec.io import load_dataset, read_nwb, save_dataset
+from neurorec.recording import DataWarning, InputError, SelectionError, recording_from_arrays
 from neurorec.recurrence import (
     class_information,
     class_posterior,
@@ -38,6 +41,7 @@ from neurorec.recurrence import (
 from neurorec.recurrence.fitting import fit_model
 from neurorec.recurrence.models import COUPLED, UNCOUPLED
 
+STEINMETZ = Path(__file__).parents[3] / "shared" / "data" / "steinmetz2019" / "session01.nwb"
 RATES = np.array([0.25, 0.75])  # of a Bernoulli unit under two classes
 
 
@@ -474,6 +478,30 @@ def test_a_second_condition_is_not_taken_for_a_steady_code():
     )
     assert mixed["consistency"].mean() > 0.1
     assert abs(clean["consistency"].mean()) < 0.03
+
+
+@pytest.mark.skipif(not STEINMETZ.is_file(), reason="the real recordings are not beside this checkout")
+def test_a_real_recording_tells_the_side_and_no_shuffled_one():
+    """Steinmetz et al. 2019, the higher contrast's side: the twenty most active units of motor cortex and of CA3."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        recording = read_nwb(STEINMETZ)
+    area, rate = recording["area"].values, recording["activity"].values.mean(axis=0)
+    most = [np.flatnonzero(area == name)[np.argsort(-rate[area == name])[:20]] for name in ("MOs", "CA3")]
+    recording = recording.isel(unit=np.sort(np.concatenate(most)))
+    side = np.array(["right", "", "left"])[
+        (np.sign(recording["contrast_left"] - recording["contrast_right"]) + 1).values.astype(int)
+    ]
+    results = []
+    for label in (side, np.random.default_rng(0).permutation(side)):
+        labelled = recording.assign(side=("trial", label))
+        terms = [Event("start", raised_cosine(6, window=(0, 0.39)), by=("side",)), Drift()]
+        results.append(ask(labelled, terms, "side")[0].isel(model=0, time_from_event=-1))
+    name = "population_tempered_cumulative_information"
+    assert results[0][f"{name}_low"].sel(population="MOs") > 0.3
+    assert results[0]["informative"].sum() >= 4
+    assert (results[1][name] < 0.03).all()
+    assert results[1]["informative"].sum() <= 1
 
 
 def test_figures_show_what_was_found_and_what_was_planted(answered):
