@@ -1,10 +1,12 @@
 """The benefit of recurrence: what coupling buys, by area, and whether to believe it."""
 
 from neurorec.recurrence.benefit import collect_benefit, recurrence_benefit
+from neurorec.recurrence.bootstrap import Bootstrap, hierarchical_bootstrap
 from neurorec.recurrence.by_area import FEWEST_EVENTS, all_units, by_area, pool_sessions
 from neurorec.recurrence.coding import INFORMATIVE, class_information, code_consistency
 from neurorec.recurrence.consistency import Consistency, log_odds_consistency
 from neurorec.recurrence.controls.matched import fit_matched, fit_matched_rate, fit_matched_trials, matched_sources
+from neurorec.recurrence.effect_size import EffectSizes, cliffs_delta, effect_sizes
 from neurorec.recurrence.folds import deal_trials, training_bins
 from neurorec.recurrence.information import (
     Decoded,
@@ -16,8 +18,10 @@ from neurorec.recurrence.information import (
     decoded_information,
     find_power,
 )
-from neurorec.recurrence.measures import MEASURES, Measure
+from neurorec.recurrence.measures import MEASURES, Measure, measured_deviances
 from neurorec.recurrence.models import Model
+from neurorec.recurrence.permutation import PermutationTest, permutation_test
+from neurorec.recurrence.power import power_by_sessions
 from neurorec.recurrence.problem import PENALTIES, Problem, pose_problem
 from neurorec.recurrence.statistics import AreaEffect, compare_areas, false_discovery, unit_p_values
 from neurorec.recurrence.steps import STEPS, check_steps, count_fits, fit_step, needs_of
@@ -29,11 +33,14 @@ __all__ = [
     "PENALTIES",
     "STEPS",
     "AreaEffect",
+    "Bootstrap",
     "Consistency",
     "Decoded",
+    "EffectSizes",
     "Information",
     "Measure",
     "Model",
+    "PermutationTest",
     "Problem",
     "all_units",
     "average_information",
@@ -41,6 +48,7 @@ __all__ = [
     "check_steps",
     "class_information",
     "class_posterior",
+    "cliffs_delta",
     "code_consistency",
     "collect_benefit",
     "compare_areas",
@@ -49,17 +57,22 @@ __all__ = [
     "deal_trials",
     "decode_trials",
     "decoded_information",
+    "effect_sizes",
     "false_discovery",
     "find_power",
     "fit_matched",
     "fit_matched_rate",
     "fit_matched_trials",
     "fit_step",
+    "hierarchical_bootstrap",
     "log_odds_consistency",
     "matched_sources",
+    "measured_deviances",
     "needs_of",
+    "permutation_test",
     "pool_sessions",
     "pose_problem",
+    "power_by_sessions",
     "recurrence_benefit",
     "training_bins",
     "unit_p_values",

@@ -1,14 +1,15 @@
 """Statistics: is a benefit there, and does it differ between areas?"""
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 import statsmodels.api as sm
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
-from statsmodels.regression.mixed_linear_model import MixedLM
+
+from neurorec.recurrence.cells import Cells, Units, against_others, cells_of, membership, tidy_units
+from neurorec.recurrence.mixed import COMPONENTS, MixedFit, fit_mixed, freedom_of, joint_freedom
+from neurorec.recurrence.noncentral import noncentrality_interval
 
 
 class AreaEffect(NamedTuple):
@@ -26,6 +27,21 @@ class AreaEffect(NamedTuple):
         All areas equal?
     method : str
         What was fitted, in words; a fallback says so.
+    low, high : ndarray (area,)
+        95 % interval of ``difference``, by Student's t.
+    standardised, standardised_low, standardised_high : ndarray (area,)
+        ``difference`` over the standard deviation of a unit drawn from any session, the root of the sum of the
+        variances (Westfall et al. 2014, doi:10.1037/xge0000014), and its 95 % interval, by the noncentral t with the
+        standard deviation taken as known.
+    freedom : ndarray (area,)
+        Degrees of freedom of each comparison.
+    variance : dict of str to float
+        Of units within their cell, of areas within sessions ("area_in_session"), of sessions and of subjects; NaN where
+        it cannot be told.
+    intraclass : float
+        Share of the variance that units of one area and session have in common.
+    converged : bool
+        False where a fallback stands in for a mixed model that was not found.
     """
 
     areas: list[str]
@@ -34,6 +50,15 @@ class AreaEffect(NamedTuple):
     p_value: NDArray[np.float64]
     p_overall: float
     method: str
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    standardised: NDArray[np.float64]
+    standardised_low: NDArray[np.float64]
+    standardised_high: NDArray[np.float64]
+    freedom: NDArray[np.float64]
+    variance: dict[str, float]
+    intraclass: float
+    converged: bool
 
 
 def unit_p_values(gain: ArrayLike) -> NDArray[np.float64]:
@@ -90,14 +115,20 @@ def false_discovery(p_values: ArrayLike) -> NDArray[np.float64]:
     return q
 
 
-def compare_areas(value: ArrayLike, area: ArrayLike, session: ArrayLike) -> AreaEffect:
-    """Compare areas, with sessions as the replicates where there are several.
+def compare_areas(
+    value: ArrayLike, area: ArrayLike, session: ArrayLike, subject: ArrayLike | None = None
+) -> AreaEffect:
+    r"""Compare areas, with sessions as the replicates where there are several.
 
     Units of one session and area share a network, so what they have in common cannot be told from what their area is
-    like. Several sessions: a mixed model with a fixed mean for each area, a random intercept for each session and one
-    for each area within a session; tests count sessions, not units (t and F with as many degrees of freedom as there
-    are area-by-session cells beyond areas and sessions). One session: least squares over units with robust (HC3)
-    errors, which asks whether the recorded populations differ, not whether their areas do.
+    like. Several sessions: a mixed model,
+
+    .. math:: y = \mu_{area} + b_{subject} + b_{session} + c_{area\,in\,session} + e_{unit},
+
+    by restricted maximum likelihood (`fit_mixed`); its t and F tests have Satterthwaite's degrees of freedom, at most
+    as many as there are area-by-session cells beyond areas and sessions: they count sessions, never units. One
+    session: least squares over units with robust (HC3) errors, which asks whether the recorded populations differ, not
+    whether their areas do; so too where each area was recorded in one session of its own.
 
     Parameters
     ----------
@@ -105,10 +136,18 @@ def compare_areas(value: ArrayLike, area: ArrayLike, session: ArrayLike) -> Area
         Missing values are left out, and areas with fewer than two units.
     area, session : array_like of str (unit,)
         Where each unit comes from.
+    subject : array_like of str (unit,), optional
+        Whose session it is. Counts where there are several subjects and one of them has several sessions.
 
     Returns
     -------
     AreaEffect
+
+    Notes
+    -----
+    In balanced designs the tests are the exact ones of the analysis of variance on means of cells; elsewhere the
+    covariance of the means is Kenward and Roger's. What an area has in common in all sessions of one subject, and in no
+    other, is not in the model: with few subjects the answer is about these subjects.
 
     Examples
     --------
@@ -118,35 +157,84 @@ def compare_areas(value: ArrayLike, area: ArrayLike, session: ArrayLike) -> Area
     >>> bool(effect.p_overall < 0.01)
     True
     """
-    value = np.asarray(value, dtype=float)
-    area, session = np.asarray(area, dtype=str), np.asarray(session, dtype=str)
-    names, counts = np.unique(area[np.isfinite(value)], return_counts=True)
-    areas = names[counts >= 2].tolist()
-    kept = np.isfinite(value) & np.isin(area, areas)
-    units = _Units(value[kept], area[kept], session[kept])
+    units = tidy_units(value, area, session, subject)
+    areas = units.areas
     if len(areas) < 2:
-        mean, nothing = np.full(len(areas), units.value.mean() if areas else 0.0), np.full(len(areas), np.nan)
-        return AreaEffect(areas, mean, nothing, nothing, np.nan, "one area: nothing to compare")
-    fit = _fit_one_session(units, areas) if len(set(units.session)) == 1 else _fit_sessions(units, areas)
-    against = np.eye(len(areas)) - (1 - np.eye(len(areas))) / (len(areas) - 1)
-    successive = np.eye(len(areas))[:-1] - np.eye(len(areas))[1:]
-    difference, wald = against @ fit.mean, successive @ fit.mean
-    variance = np.einsum("ia,ab,ib->i", against, fit.covariance, against)
+        mean = np.full(len(areas), units.value.mean() if areas else 0.0)
+        return _untested(areas, mean, np.full(len(areas), np.nan), "one area: nothing to compare")
+    fit = _fit_sessions(cells_of(units), len(areas)) if units.session.any() else None
+    if fit is None:
+        fit = _fit_one_session(units)
+        if units.session.any():
+            fit = fit._replace(method=f"sessions share too few areas to count as replicates; {fit.method}")
+    difference = against_others(len(areas)) @ fit.mean
     if np.linalg.matrix_rank(fit.covariance) < len(areas):  # an area whose units are all the same, as all zero
-        p_value = np.full(len(areas), np.nan)
-        return AreaEffect(areas, fit.mean, difference, p_value, np.nan, "not tested: an area does not vary")
-    t = difference / np.sqrt(variance)
+        return _untested(areas, fit.mean, difference, "not tested: an area does not vary")
+    return _tested(areas, fit)
+
+
+def compare_cells(cells: Cells, areas: list[str]) -> AreaEffect:
+    """Compare areas from the means of cells, which is all that `compare_areas` needs of several sessions.
+
+    Parameters
+    ----------
+    cells : Cells
+        From `neurorec.recurrence.cells.cells_of`, of means.
+    areas : list of str
+        Names of the areas.
+
+    Returns
+    -------
+    AreaEffect
+        Not tested where sessions are no replicates.
+
+    Examples
+    --------
+    >>> units = tidy_units([1.0, 2.0, 2.0, 3.0, 1.0, 3.0, 3.0, 3.5], ["A", "B"] * 4, list("ssttuuvv"))
+    >>> compare_cells(cells_of(units), units.areas).freedom.round(6).tolist()
+    [3.0, 3.0]
+    """
+    fit = _fit_sessions(cells, len(areas))
+    if fit is None:
+        nothing = np.full(len(areas), np.nan)
+        return _untested(areas, nothing, nothing, "not tested: sessions share too few areas to count as replicates")
+    return _tested(areas, fit)
+
+
+def _tested(areas: list[str], fit: "_Means") -> AreaEffect:
+    against, successive = against_others(len(areas)), -np.diff(np.eye(len(areas)), axis=0)
+    difference, wald = against @ fit.mean, successive @ fit.mean
+    error = np.sqrt(np.einsum("ia,ab,ib->i", against, fit.covariance, against))
     f = wald @ np.linalg.solve(successive @ fit.covariance @ successive.T, wald) / len(successive)
-    p_overall = float(stats.f.sf(f, len(successive), fit.freedom))
-    return AreaEffect(areas, fit.mean, difference, 2 * stats.t.sf(np.abs(t), fit.freedom), p_overall, fit.method)
+    t, reach = difference / error, stats.t.isf(0.025, fit.freedom) * error
+    known = np.array([fit.variance[name] for name in COMPONENTS])
+    total = np.nansum(known)
+    bounds = np.array([noncentrality_interval(*pair) for pair in zip(t, fit.freedom, strict=True)])
+    scaled = bounds * (error / np.sqrt(total))[:, None]
+    return AreaEffect(
+        areas=areas,
+        mean=fit.mean,
+        difference=difference,
+        p_value=2 * stats.t.sf(np.abs(t), fit.freedom),
+        p_overall=float(stats.f.sf(f, len(successive), fit.joint_freedom)),
+        method=fit.method,
+        low=difference - reach,
+        high=difference + reach,
+        standardised=difference / np.sqrt(total),
+        standardised_low=scaled[:, 0],
+        standardised_high=scaled[:, 1],
+        freedom=fit.freedom,
+        variance=fit.variance,
+        intraclass=float(np.nansum(known[1:]) / total) if np.isfinite(known[1:]).any() else np.nan,
+        converged=fit.converged,
+    )
 
 
-class _Units(NamedTuple):
-    """What is compared, unit by unit or cell by cell."""
-
-    value: NDArray[np.float64]
-    area: NDArray[np.str_]
-    session: NDArray[np.str_]
+def _untested(areas: list[str], mean: NDArray[np.float64], difference: NDArray[np.float64], method: str) -> AreaEffect:
+    nothing = np.full(len(areas), np.nan)
+    unknown = dict.fromkeys(COMPONENTS, np.nan)
+    rest = (nothing, nothing, nothing, nothing, nothing, nothing, unknown, np.nan, True)
+    return AreaEffect(areas, mean, difference, nothing, np.nan, method, *rest)
 
 
 class _Means(NamedTuple):
@@ -154,56 +242,86 @@ class _Means(NamedTuple):
 
     mean: NDArray[np.float64]  # (area,)
     covariance: NDArray[np.float64]  # (area, area)
-    freedom: int
+    freedom: NDArray[np.float64]  # (area,) of each against the others
+    joint_freedom: float
     method: str
+    variance: dict[str, float]
+    converged: bool = True
 
 
-def _fit_one_session(units: _Units, areas: list[str]) -> _Means:
-    fit = sm.OLS(units.value, _member(units.area, areas)).fit(cov_type="HC3")
+def _fit_one_session(units: Units) -> _Means:
+    n_areas = len(units.areas)
+    fit = sm.OLS(units.value, membership(units.area, n_areas)).fit(cov_type="HC3")
     method = "one session: least squares over units, robust (HC3) errors; populations, not areas, are compared"
-    return _Means(np.asarray(fit.params), np.asarray(fit.cov_params()), units.value.size - len(areas), method)
+    freedom = float(units.value.size - n_areas)
+    variance = dict.fromkeys(COMPONENTS, np.nan) | {"unit": float(fit.ssr / freedom)}
+    mean, covariance = np.asarray(fit.params), np.asarray(fit.cov_params())
+    return _Means(mean, covariance, np.full(n_areas, freedom), freedom, method, variance)
 
 
-def _fit_sessions(units: _Units, areas: list[str]) -> _Means:
-    cells = _cells(units)
-    freedom = cells.value.size - len(areas) - (len(set(cells.session)) - 1)
-    if freedom < 1:
-        fit = _fit_one_session(units, areas)
-        return fit._replace(method="sessions share too few areas to count as replicates; " + fit.method)
-    formula = {"groups": "session", "re_formula": "1", "vc_formula": {"cell": "0 + C(area)"}}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a variance at its boundary, 0, is an answer; failure is checked below
-        try:
-            frame = pd.DataFrame(units._asdict())
-            fit = MixedLM.from_formula("value ~ 0 + C(area)", data=frame, **formula).fit(reml=True)
-            covariance = np.asarray(fit.cov_params())[: len(areas), : len(areas)]
-            if fit.converged and np.isfinite(covariance).all() and (np.diag(covariance) > 0).all():
-                method = "mixed model: mean of each area; random intercepts of sessions and of areas within sessions"
-                return _Means(np.asarray(fit.fe_params), covariance, freedom, method)
-        except (np.linalg.LinAlgError, ValueError):
-            pass
-    return _fit_cells(cells, areas, freedom)
+def _fit_sessions(cells: Cells, n_areas: int) -> "_Means | None":
+    """Sessions as replicates; nothing where they are none."""
+    limit = _cell_freedom(cells, n_areas)
+    if limit < 1:
+        return None
+    fit = fit_mixed(cells, n_areas)
+    if not fit.converged:
+        return _fit_cells(cells, n_areas)
+    freedom = np.array([freedom_of(contrast, fit) for contrast in against_others(n_areas)])
+    joint = joint_freedom(-np.diff(np.eye(n_areas), axis=0), fit)
+    if not np.isfinite(freedom).all() or not np.isfinite(joint):
+        return None
+    of_subjects = "subjects, " if np.isfinite(fit.variance["subject"]) else ""
+    method = f"mixed model: mean of each area; random intercepts of {of_subjects}sessions and of areas within sessions"
+    freedom, joint = np.minimum(freedom, limit), min(joint, float(limit))
+    covariance = (fit.covariance + fit.added) * _excess(cells, n_areas, fit)
+    return _Means(fit.mean, covariance, freedom, joint, method, fit.variance)
 
 
-def _fit_cells(cells: _Units, areas: list[str], freedom: int) -> _Means:
+def _excess(cells: Cells, n_areas: int, fit: MixedFit) -> float:
+    """How much of the variance that the model gives to cells is there, where it holds that of areas in sessions at 0.
+
+    Cells may differ less than their units let expect, by chance. The model stops at a variance of 0, and a test that
+    stops there too rejects too rarely: one size for all cells makes it the exact test wherever designs are balanced.
+    """
+    variance = fit.variance["unit"] / cells.n_units
+    if fit.variance["area_in_session"] > 1e-3 * variance.min():
+        return 1.0
+    columns = np.hstack([membership(cells.area, n_areas), membership(cells.session)])
+    weighted = columns / np.sqrt(variance)[:, None]
+    left = cells.value.size - int(np.linalg.matrix_rank(weighted))
+    if left < 1:  # sessions with an area each: their spread is that of cells
+        weighted = weighted[:, :n_areas]
+        left = cells.value.size - n_areas
+    y = cells.value / np.sqrt(variance)
+    residual = y - weighted @ np.linalg.lstsq(weighted, y, rcond=None)[0]
+    return float(residual @ residual) / left
+
+
+def _cell_freedom(cells: Cells, n_areas: int) -> int:
+    """What is left of the cells after areas and sessions; or of sessions after areas, where each saw few areas."""
+    sessions = membership(cells.session)
+    within = cells.value.size - int(np.linalg.matrix_rank(np.hstack([membership(cells.area, n_areas), sessions])))
+    return max(within, sessions.shape[1] - n_areas)
+
+
+def _fit_cells(cells: Cells, n_areas: int) -> _Means:
     """Where the mixed model fails: least squares on the means of the cells, with an effect of each session."""
-    sessions = np.unique(cells.session).tolist()
-    effect = _member(cells.session, sessions[1:]) - _member(cells.session, sessions[:1])
-    fit = sm.OLS(cells.value, np.column_stack([_member(cells.area, areas), effect])).fit()
-    keep = slice(0, len(areas))
+    columns, sessions = membership(cells.area, n_areas), membership(cells.session)
+    effects = sessions[:, 1:] - sessions[:, :1]
+    both = np.column_stack([columns, effects])
+    # Sessions that share no areas have no effect that can be told from those of areas: they are then the replicates.
+    shared = len(both) > np.linalg.matrix_rank(both) == both.shape[1]
+    fit = sm.OLS(cells.value, both if shared else columns).fit()
+    keep = slice(0, n_areas)
+    # A session with several areas counts once.
+    freedom = float(fit.df_resid if shared else min(fit.df_resid, sessions.shape[1] - n_areas))
     method = "least squares on area-by-session means (the mixed model did not converge)"
-    return _Means(np.asarray(fit.params)[keep], np.asarray(fit.cov_params())[keep, keep], freedom, method)
-
-
-def _cells(units: _Units) -> _Units:
-    """The mean of each area in each session."""
-    pairs, cell = np.unique(np.column_stack([units.session, units.area]), axis=0, return_inverse=True)
-    cell = cell.ravel()
-    return _Units(np.bincount(cell, units.value) / np.bincount(cell), pairs[:, 1], pairs[:, 0])
-
-
-def _member(label: NDArray[np.str_], names: list[str]) -> NDArray[np.float64]:
-    return (label[:, None] == np.array(names, dtype=str)).astype(float)
+    mean, covariance = np.asarray(fit.params)[keep], np.asarray(fit.cov_params())[keep, keep]
+    variance = dict.fromkeys(COMPONENTS, np.nan) | {"area_in_session": float(fit.scale)}
+    inner = int(cells.n_units.sum()) - cells.value.size
+    variance["unit"] = cells.squares / inner if inner else np.nan
+    return _Means(mean, covariance, np.full(n_areas, freedom), freedom, method, variance, converged=False)
 
 
 def bootstrap_interval(draws: ArrayLike, *, level: float = 0.95) -> tuple[float, float]:
