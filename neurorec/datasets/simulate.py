@@ -12,6 +12,7 @@ from neurorec.recording import InputError, recording_from_arrays
 
 _MOST_PER_BIN = 3.0  # expected spikes per bin; a runaway network is held here and said to be one
 _REST = 0.3  # s simulated before each trial, so that coupling is under way when it begins
+_EXCITABILITY_LASTS = 3.0  # trials
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,19 @@ class SimulatedArea:
     memory : float
         Time constant of the coupling kernel ``exp(-lag / memory)``, s.
     n_partners : int
-        Source units per unit, all of the same area.
+        Source units per unit, all of the same area; hidden ones where there are any.
     rate : float
         Median baseline rate, spikes/s.
     stimulus : float
         Standard deviation over units of the response to the stimulus, in units of log rate.
     common_input : float
         Standard deviation of an unrecorded fluctuation that reaches all units of the area, in units of log rate.
+    excitability : float
+        Standard deviation of an unrecorded change of all units' log rate from trial to trial, which lasts about three
+        trials.
+    n_hidden : int
+        Units that are simulated and not recorded. Where there are any, they alone are sources: recorded units share
+        their input and have no effect on each other.
     """
 
     name: str
@@ -46,6 +53,8 @@ class SimulatedArea:
     rate: float = 8.0
     stimulus: float = 0.4
     common_input: float = 0.0
+    excitability: float = 0.0
+    n_hidden: int = 0
 
 
 # Strong and long coupling in one area, weak and short in the other: the order that the demo has to find again.
@@ -89,6 +98,7 @@ def simulate_recording(
     xarray.Dataset
         A recording, with the truth beside it: ``true_coupling (unit, source_unit)`` in log rate per filtered spike,
         ``true_memory (unit)`` in s, and the share ``attrs["clipped"]`` of expected counts that had to be held down.
+        With hidden units ``true_hidden_coupling (unit, hidden_unit)`` too.
 
     Examples
     --------
@@ -107,9 +117,10 @@ def simulate_recording(
     log_rate = _drive(areas, trials, running, n_rest, bin_width, drift, rng)
     coupling, decay = _couple(areas, bin_width, rng)
     counts, clipped = _run(log_rate, coupling, decay, rng)
+    recorded = np.concatenate([np.arange(area.n_units + area.n_hidden) < area.n_units for area in areas])
     time = (trials["start"].to_numpy()[:, None] + np.arange(n_bins) * bin_width).ravel()
     recording = recording_from_arrays(
-        counts[:, n_rest:].reshape(n_trials * n_bins, -1),
+        counts[:, n_rest:, recorded].reshape(n_trials * n_bins, -1),
         bin_width=bin_width,
         area=[area.name for area in areas for _ in range(area.n_units)],
         time=time,
@@ -119,7 +130,9 @@ def simulate_recording(
         attrs={"source": "simulated", "session": "simulated", "clipped": float(clipped)},
     )
     recording["running"].attrs["units"] = "a.u."
-    recording["true_coupling"] = (("unit", "source_unit"), coupling)
+    recording["true_coupling"] = (("unit", "source_unit"), coupling[np.ix_(recorded, recorded)])
+    if not recorded.all():
+        recording["true_hidden_coupling"] = (("unit", "hidden_unit"), coupling[np.ix_(recorded, ~recorded)])
     recording["true_memory"] = ("unit", np.repeat([a.memory for a in areas], [a.n_units for a in areas]))
     return recording
 
@@ -157,7 +170,7 @@ def _drive(
     session = np.linspace(0, 1, n_trials)
     parts = []
     for area in areas:
-        n = area.n_units
+        n = area.n_units + area.n_hidden
         baseline = np.log(area.rate * bin_width) + 0.4 * rng.standard_normal(n)
         onset, width = rng.uniform(0.1, 0.7, n), rng.uniform(0.1, 0.3, n)
         bump = np.where(since[:, None] >= 0, np.exp(-0.5 * ((since[:, None] - onset) / width) ** 2), 0)
@@ -165,6 +178,8 @@ def _drive(
         sides = [np.ones(n_trials)] + [np.where(trials[name] == "right", 1.0, -1.0) for name in ("stimulus", "choice")]
         amplitude = np.column_stack(sides) @ response
         common = area.common_input * _smooth_noise((n_trials, n_bins), 0.05 / bin_width, rng)
+        if area.excitability:
+            common += area.excitability * _smooth_noise((1, n_trials), _EXCITABILITY_LASTS, rng).T
         slow = np.sin(2 * np.pi * (session[:, None] * rng.uniform(0.5, 1.5, n) + rng.uniform(0, 1, n)))
         parts.append(
             baseline
@@ -179,24 +194,28 @@ def _drive(
 def _couple(areas: Sequence[SimulatedArea], bin_width: float, rng: np.random.Generator) -> tuple[NDArray, NDArray]:
     """Sparse coupling within areas ``(unit, source unit)``, and the kernel's decay per bin ``(unit,)``.
 
+    Hidden units are among both, after the recorded ones of their area.
+
     The variance of a source's filtered past is about ``rate bin decay^2 / (1 - decay^2)``; weights are scaled so that
     the summed input has the standard deviation that the area asks for. Signs are balanced; strong and long coupling may
     run away all the same, which the share of clipped bins tells.
     """
-    n_units = sum(area.n_units for area in areas)
+    n_units = sum(area.n_units + area.n_hidden for area in areas)
     coupling, decay, first = np.zeros((n_units, n_units)), np.zeros(n_units), 0
     for area in areas:
         keep = np.exp(-bin_width / area.memory)
         spread = np.sqrt(area.rate * bin_width * keep**2 / (1 - keep**2))
-        n_partners = min(area.n_partners, area.n_units - 1)
-        for unit in range(area.n_units):
-            others = np.delete(np.arange(area.n_units), unit)
+        n_own = area.n_units + area.n_hidden
+        sources = np.arange(area.n_units if area.n_hidden else 0, n_own)
+        for unit in range(n_own):
+            others = sources[sources != unit]
+            n_partners = min(area.n_partners, others.size)
             source = rng.choice(others, n_partners, replace=False)
             sign = rng.permutation(np.where(np.arange(n_partners) % 2, -1.0, 1.0))
             strength = area.coupling / (spread * np.sqrt(max(n_partners, 1)))
             coupling[first + unit, first + source] = strength * sign * rng.uniform(0.6, 1.4, n_partners)
-        decay[first : first + area.n_units] = keep
-        first += area.n_units
+        decay[first : first + n_own] = keep
+        first += n_own
     return coupling, decay
 
 

@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neurorec.recording import InputError
-from neurorec.recurrence.measures import MEASURES, by_blocks
+from neurorec.recurrence.measures import measured_deviances
 from neurorec.recurrence.scores import pooled_gain
 from neurorec.recurrence.statistics import bootstrap_interval, compare_areas, false_discovery
 
@@ -112,7 +112,7 @@ def by_area(result: xr.Dataset | xr.DataTree, *, n_draws: int = 1000, seed: int 
     area, session = kept["area"].values.astype(str), kept["session"].values.astype(str)
     value = kept["benefit"].values
     effect = compare_areas(np.where(area == "", np.nan, value), area, session)
-    measures = _measures(kept)
+    measures = measured_deviances(kept)
     rng = np.random.default_rng([seed, *b"bootstrap"])
     draws = {name: _trial_draws(kept, *pair, n_draws, seed) for name, pair in measures.items()}
     rows = []
@@ -142,21 +142,6 @@ def by_area(result: xr.Dataset | xr.DataTree, *, n_draws: int = 1000, seed: int 
     table = table.sort_values("benefit", ascending=False, ignore_index=True)
     table.attrs = {"p_overall": effect.p_overall, "method": effect.method, "fewest_events": FEWEST_EVENTS}
     return table
-
-
-def _measures(result: xr.Dataset) -> dict[str, tuple[NDArray, NDArray, NDArray]]:
-    """Deviances (unit, trial) of the mean and of the two models behind every measure that the result holds."""
-    deviance = {str(name): result["deviance"].sel(model=name).values for name in result["model"].values}
-    if "control_deviance" in result:
-        controls = result["control_deviance"]
-        deviance |= {str(name): controls.sel(control=name).values for name in controls["control"].values}
-    deviance |= by_blocks(deviance)
-    null = {"": result["null_deviance"].values}
-    return {
-        name: ((null | deviance)[measure.null], deviance[measure.without], deviance[measure.with_])
-        for name, measure in MEASURES.items()
-        if name in result and measure.without in deviance and measure.with_ in deviance
-    }
 
 
 def _trial_draws(

@@ -178,3 +178,43 @@ def measure_all(null: NDArray, deviance: dict[str, NDArray], scored: NDArray) ->
             base = deviance[measure.null] if measure.null else null
             out[name] = pooled_gain(base, deviance[measure.without], deviance[measure.with_], scored)
     return out
+
+
+def measured_deviances(result: xr.Dataset) -> dict[str, tuple[NDArray, NDArray, NDArray]]:
+    """The three held-out deviances behind every measure that a result holds.
+
+    A measure is ``sum_t (D_without - D_with) / sum_t D_mean`` over the scored trials of a unit; these are its terms,
+    for tests and intervals over trials.
+
+    Parameters
+    ----------
+    result : xarray.Dataset
+        From `neurorec.recurrence.recurrence_benefit`.
+
+    Returns
+    -------
+    dict of str to tuple of ndarray (unit, trial)
+        By measure: the deviance of the mean, of the model without and of the one with what is measured. Trials that do
+        not count (``scored``) are in it; NaN where a model has no value.
+
+    Examples
+    --------
+    >>> dims = ("unit", "trial")
+    >>> result = xr.Dataset(
+    ...     {"benefit": ("unit", [0.2]), "null_deviance": (dims, [[5.0, 5.0]]), "deviance":
+    ...      ((*dims, "model"), [[[4.0, 3.0], [4.0, 3.0]]])}, coords={"model": ["uncoupled", "coupled"]})
+    >>> null, without, with_ = measured_deviances(result)["benefit"]
+    >>> float((without - with_).sum() / null.sum())
+    0.2
+    """
+    deviance = {str(name): result["deviance"].sel(model=name).values for name in result["model"].values}
+    if "control_deviance" in result:
+        controls = result["control_deviance"]
+        deviance |= {str(name): controls.sel(control=name).values for name in controls["control"].values}
+    deviance |= by_blocks(deviance)
+    null = {"": result["null_deviance"].values}
+    return {
+        name: ((null | deviance)[measure.null], deviance[measure.without], deviance[measure.with_])
+        for name, measure in MEASURES.items()
+        if name in result and measure.without in deviance and measure.with_ in deviance
+    }

@@ -56,3 +56,32 @@ def test_a_seed_is_a_recording():
 def test_refuses_trials_without_bins():
     with pytest.raises(InputError, match="two bins"):
         simulate_recording(duration=0.01, rng=np.random.default_rng(0))
+
+
+def test_hidden_units_are_the_only_sources_and_are_not_recorded():
+    areas = [SimulatedArea("A", 6, coupling=0.5, n_hidden=3, rate=12), SimulatedArea("B", 4, coupling=0.5)]
+    recording = check_recording(simulate_recording(areas, n_trials=4, rng=np.random.default_rng(0)))
+    assert recording.sizes["unit"] == 10
+    assert list(recording["area"].values) == ["A"] * 6 + ["B"] * 4
+    own, hidden = recording["true_coupling"].values, recording["true_hidden_coupling"].values
+    assert not own[:6].any()
+    assert own[6:, 6:].any()
+    assert (np.count_nonzero(hidden, axis=1) == [3] * 6 + [0] * 4).all()
+
+
+def test_excitability_is_shared_by_all_units_and_lasts_some_trials():
+    area = SimulatedArea("A", 40, stimulus=0, excitability=0.5, rate=20)
+    recording = simulate_recording([area], n_trials=400, duration=0.6, rng=np.random.default_rng(4))
+    by_trial = np.log(recording["activity"].values.reshape(400, -1, 40).mean(axis=1) + 0.01)
+    level = by_trial.mean(axis=1)
+    assert 0.4 < level.std() < 0.6
+    assert 0.6 < np.corrcoef(level[1:], level[:-1])[0, 1] < 0.85  # exp(-1 / 3) = 0.72
+    assert np.corrcoef(by_trial[:, :20].mean(axis=1), by_trial[:, 20:].mean(axis=1))[0, 1] > 0.95
+
+
+def test_what_is_not_asked_for_draws_nothing():
+    """Recordings of earlier seeds stay what they were."""
+    areas = [SimulatedArea("A", 5, coupling=0.4, common_input=0.3), SimulatedArea("B", 1, coupling=0.2)]
+    recording = simulate_recording(areas, n_trials=7, drift=0.4, rng=np.random.default_rng(5))
+    assert int(recording["activity"].sum()) == 823
+    assert "true_hidden_coupling" not in recording
