@@ -82,7 +82,7 @@ def simulate_delays(
     lag = np.repeat(np.array(list(areas.values()), dtype=float), n_units)
     base = np.log(rate * bin_width) + rng.normal(0, 0.5, area.size)
     weight = rng.normal(0, 1, area.size)
-    gain = trials["group"].map(dict(strengths)).to_numpy() * np.where(trials["stimulus"] == "left", -1, 1)
+    gain = np.array([strengths[g] for g in trials["group"]]) * np.where(trials["stimulus"] == "left", -1, 1)
     centre = (np.arange(n_bins) + 0.5) * bin_width
     past = centre[:, None] - trials["true_delay"].to_numpy()[:, None, None] - lag
     here = (past > 0) * (-np.expm1(-np.maximum(past, 0) / rise) if rise > 0 else 1.0)
@@ -176,7 +176,7 @@ def simulate_late_recurrence(
     >>> simulate_late_recurrence(rng=np.random.default_rng(0)).rates.shape
     (120, 10, 20, 30)
     """
-    time = np.round(np.arange(1, 21) * 0.01 + 0.04, 3)
+    time = np.array([round(0.05 + 0.01 * i, 3) for i in range(20)])
     share = np.where(time < 0.15, *explainable)
     features = rng.standard_normal((n_conditions, n_features))
     linear = features @ rng.standard_normal((n_features, n_units)) / np.sqrt(n_features)

@@ -83,7 +83,7 @@ def cut_windows(
     bins[row < 0] = np.nan
     ends = np.arange(n_wide, last - first + 1, n_step)
     mean = np.stack([bins[:, end - n_wide : end].mean(axis=1) for end in ends], axis=1)
-    return TrialWindows(mean, np.round((first + ends) * bin_width, 9))
+    return TrialWindows(mean, np.array([round(float(end) * bin_width, 9) for end in first + ends]))
 
 
 def _in_bins(
