@@ -9,6 +9,7 @@ from neurorec.decoding.comparing import (
     match_conditions,
 )
 from neurorec.decoding.decoder import Decoded, decode_windows
+from neurorec.decoding.labelled import unit_predictivity
 from neurorec.decoding.over_time import accuracy_over_time, decode_over_time
 from neurorec.decoding.predictivity import (
     LateAgainstEarly,
@@ -44,4 +45,5 @@ __all__ = [
     "solution_time",
     "solution_times",
     "split_half_reliability",
+    "unit_predictivity",
 ]

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from neurorec.datasets import simulate_late_recurrence
-from neurorec.decoding import late_against_early, predictivity_over_time, split_half_reliability
-from neurorec.recording import InputError
+from neurorec.decoding import late_against_early, predictivity_over_time, split_half_reliability, unit_predictivity
+from neurorec.recording import InputError, SelectionError
 
 SPANS = {"early": (0.07, 0.14), "late": (0.16, 0.24)}
 
@@ -87,3 +88,21 @@ def test_what_cannot_be_predicted_is_said():
     rates[0, 1:] = np.nan
     with pytest.raises(InputError, match="rates"):
         predictivity_over_time(np.ones((20, 2)), rates, rng=rng)
+
+
+def test_the_labelled_form_keeps_units_and_leaves_out_what_has_no_repeats(recording):
+    rng = np.random.default_rng(7)
+    label = recording["condition"].values.astype(str)
+    names = np.unique(label)
+    lone = np.flatnonzero(label == names[0])[1:]
+    label = np.where(np.isin(np.arange(label.size), lone), "", label)  # one condition with a single trial
+    side = np.array([[1.0 - 2.0 * (int(name.split()[1]) % 2)] for name in names])
+    features = xr.DataArray(side, dims=("condition", "feature"), coords={"condition": names})
+    found = unit_predictivity(recording, label, features, window=(0, 0.3), n_folds=5, rng=rng)
+    assert found["observed"].sizes == {"condition": 19, "time": 30, "unit": 80}
+    np.testing.assert_array_equal(found["area"], recording["area"])
+    explained = found["explained"].sel(time=slice(0.2, 0.3)).groupby("area").mean(...)
+    assert (explained > 0.5).all()
+    assert np.isnan(found["explained"].sel(time=slice(0, 0.05))).mean() > 0.3
+    with pytest.raises(SelectionError, match="features"):
+        unit_predictivity(recording, "condition", features[1:], rng=rng)
