@@ -37,6 +37,18 @@ def test_exponents_of_power_laws_are_found_with_their_errors():
     assert fit.p_value[ALTERNATIVES.index("truncated_power_law")] > 0.01
 
 
+def test_a_cut_off_is_found_where_there_is_one_and_seldom_where_there_is_none():
+    rng = np.random.default_rng(7)
+    plain = [fit_power_law(rng.zipf(2.0, 500), smallest=1).p_value[2] for _ in range(100)]
+    assert np.mean(np.array(plain) < 0.05) <= 0.09  # a parameter on its bound: the test is conservative, 2.5 %
+    x = np.arange(1, 5000)
+    law = x**-1.5 * np.exp(-x / 50)
+    fit = fit_power_law(rng.choice(x, 5000, p=law / law.sum()), smallest=1)
+    assert abs(fit.truncated_exponent - 1.5) < 0.1
+    assert abs(fit.truncated_cutoff / 50 - 1) < 0.2
+    assert fit.p_value[2] < 1e-6
+
+
 @pytest.mark.parametrize("exponent", [0.2, 1.0, 1.5, 3.0])
 @pytest.mark.parametrize("decay", [0.3, 1e-2, 1e-5])
 def test_the_cut_off_law_is_normalised(exponent, decay):
