@@ -93,10 +93,11 @@ def effect_sizes(
     """
     units = tidy_units(value, area, session, subject)
     n_areas = len(units.areas)
-    estimate = _measure([units.value[units.area == a] for a in range(n_areas)])
+    rank = np.unique(units.value, return_inverse=True)[1].ravel()
+    estimate = _measure(units, rank, [np.flatnonzero(units.area == a) for a in range(n_areas)])
     drawn = np.full((n_draws, *estimate.shape), np.nan)
     for i, members in enumerate(draw_units(units, n_draws, rng)):
-        drawn[i] = _measure([units.value[m] for m in members])
+        drawn[i] = _measure(units, rank, members)
     clusters, word = clusters_of(units)
     counts = np.array([np.unique(clusters[units.area == a]).size for a in range(n_areas)], dtype=np.int64)
     few = int(counts.min(initial=1 << 30))
@@ -139,18 +140,19 @@ def cliffs_delta(x: ArrayLike, y: ArrayLike) -> float:
     return float(beyond.mean() / y.size)
 
 
-def _measure(values: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+def _measure(units: Units, rank: NDArray[np.int64], members: list[NDArray[np.int64]]) -> NDArray[np.float64]:
     """Differences of means, of medians, and Cliff's delta ``(measure, area)``."""
-    n_areas = len(values)
+    n_areas = len(members)
     if n_areas < 2:
         return np.full((3, n_areas), np.nan)
+    values = [units.value[m] for m in members]
     mean = np.array([v.mean() if v.size else np.nan for v in values])
     median = np.array([np.median(v) if v.size else np.nan for v in values])
-    delta = np.zeros((n_areas, n_areas))
-    for i in range(n_areas):
-        for j in range(i):
-            delta[i, j] = cliffs_delta(values[i], values[j])
-            delta[j, i] = -delta[i, j]
+    # How many units of each area have each value: all pairs of areas at once, which is `cliffs_delta` of each.
+    share = np.stack([np.bincount(rank[m], minlength=rank.max() + 1) / (m.size or np.nan) for m in members])
+    below = np.cumsum(share, axis=1) - share
+    exceeds = share @ below.T
+    delta = exceeds - exceeds.T
     against = against_others(n_areas)
     return np.stack([against @ mean, against @ median, delta.sum(axis=1) / (n_areas - 1)])
 

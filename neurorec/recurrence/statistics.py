@@ -266,11 +266,16 @@ def _fit_sessions(cells: Cells, n_areas: int) -> "_Means | None":
         return None
     fit = fit_mixed(cells, n_areas)
     if not fit.converged:
-        return _fit_cells(cells, n_areas)
+        return _fit_cells(cells, n_areas, np.ones(cells.value.size), "the mixed model did not converge")
     freedom = np.array([freedom_of(contrast, fit) for contrast in against_others(n_areas)])
     joint = joint_freedom(-np.diff(np.eye(n_areas), axis=0), fit)
     if not np.isfinite(freedom).all() or not np.isfinite(joint):
         return None
+    if min(*freedom, joint) < 1 and _within_freedom(cells, n_areas) >= 1:
+        # Means lean on a variance of sessions that next to nothing tells; as unknown numbers sessions need none.
+        known = np.nan_to_num(fit.variance["area_in_session"]) + fit.variance["unit"] / cells.n_units
+        means = _fit_cells(cells, n_areas, known.min() / known, "sessions are too few to be random")
+        return means._replace(variance=fit.variance, converged=True)
     of_subjects = "subjects, " if np.isfinite(fit.variance["subject"]) else ""
     method = f"mixed model: mean of each area; random intercepts of {of_subjects}sessions and of areas within sessions"
     freedom, joint = np.minimum(freedom, limit), min(joint, float(limit))
@@ -300,27 +305,33 @@ def _excess(cells: Cells, n_areas: int, fit: MixedFit) -> float:
 
 def _cell_freedom(cells: Cells, n_areas: int) -> int:
     """What is left of the cells after areas and sessions; or of sessions after areas, where each saw few areas."""
+    return max(_within_freedom(cells, n_areas), int(cells.session.max()) + 1 - n_areas)
+
+
+def _within_freedom(cells: Cells, n_areas: int) -> int:
+    """What is left of the cells after areas and sessions; nothing where these cannot be told apart."""
     sessions = membership(cells.session)
-    within = cells.value.size - int(np.linalg.matrix_rank(np.hstack([membership(cells.area, n_areas), sessions])))
-    return max(within, sessions.shape[1] - n_areas)
+    rank = int(np.linalg.matrix_rank(np.hstack([membership(cells.area, n_areas), sessions])))
+    return cells.value.size - rank if rank == n_areas + sessions.shape[1] - 1 else 0
 
 
-def _fit_cells(cells: Cells, n_areas: int) -> _Means:
+def _fit_cells(cells: Cells, n_areas: int, weight: NDArray[np.float64], why: str) -> _Means:
     """Where the mixed model fails: least squares on the means of the cells, with an effect of each session."""
     columns, sessions = membership(cells.area, n_areas), membership(cells.session)
-    effects = sessions[:, 1:] - sessions[:, :1]
-    both = np.column_stack([columns, effects])
+    within = _within_freedom(cells, n_areas)
     # Sessions that share no areas have no effect that can be told from those of areas: they are then the replicates.
-    shared = len(both) > np.linalg.matrix_rank(both) == both.shape[1]
-    fit = sm.OLS(cells.value, both if shared else columns).fit()
+    effects = sessions[:, 1:] - sessions[:, :1]
+    root = np.sqrt(weight)
+    x = np.column_stack([columns, effects]) if within else columns
+    fit = sm.OLS(root * cells.value, root[:, None] * x).fit()
     keep = slice(0, n_areas)
     # A session with several areas counts once.
-    freedom = float(fit.df_resid if shared else min(fit.df_resid, sessions.shape[1] - n_areas))
-    method = "least squares on area-by-session means (the mixed model did not converge)"
+    freedom = float(within or min(fit.df_resid, sessions.shape[1] - n_areas))
     mean, covariance = np.asarray(fit.params)[keep], np.asarray(fit.cov_params())[keep, keep]
     variance = dict.fromkeys(COMPONENTS, np.nan) | {"area_in_session": float(fit.scale)}
     inner = int(cells.n_units.sum()) - cells.value.size
     variance["unit"] = cells.squares / inner if inner else np.nan
+    method = f"least squares on area-by-session means ({why})"
     return _Means(mean, covariance, np.full(n_areas, freedom), freedom, method, variance, converged=False)
 
 

@@ -108,3 +108,11 @@ def test_effect_sizes_are_those_of_simple_cases():
         assert found.low[name][1] < 1 < found.high[name][1]
     effect = compare_areas(value, area, session)
     np.testing.assert_allclose(effect.difference, found.estimate["mean_difference"])
+
+
+def test_cliffs_delta_of_several_areas_is_the_mean_over_the_others():
+    draws = rng(11)
+    value, area = draws.integers(0, 6, 60).astype(float), np.repeat(list("ABC"), 20)
+    found = effect_sizes(value, area, np.tile(np.arange(4), 15), n_draws=2, rng=draws)
+    a, b, c = (value[area == name] for name in "ABC")
+    np.testing.assert_allclose(found.estimate["cliffs_delta"][0], (cliffs_delta(a, b) + cliffs_delta(a, c)) / 2)

@@ -206,3 +206,19 @@ def test_the_unit_of_the_values_does_not_matter():
 def test_labels_of_another_length_are_refused():
     with pytest.raises(InputError, match="area"):
         compare_areas([1.0, 2.0], ["A"], ["s", "s"])
+
+
+def test_two_sessions_that_share_few_areas_are_unknown_numbers():
+    """Their variance hangs on one difference; a test that needs it would have less than a degree of freedom."""
+    pairs = [(a, s) for s in range(2) for a in [0, 1, 2, *range(3 + 4 * s, 7 + 4 * s)]]
+    area, session = np.repeat(pairs, np.random.default_rng(0).integers(4, 60, len(pairs)), axis=0).T
+    rng, p, methods = np.random.default_rng(15), [], set()
+    for _ in range(80):
+        cell = rng.normal(0, 0.5, 2)[session] + rng.normal(0, 0.1, (2, 20))[session, area]
+        effect = compare_areas(cell + rng.standard_t(3, area.size), area, session)
+        p.append(effect.p_overall)
+        methods.add(effect.method)
+        assert effect.converged
+        assert effect.freedom.min() >= 1
+    assert any("too few to be random" in method for method in methods)
+    assert stats.kstest(p, "uniform").pvalue > 0.01
