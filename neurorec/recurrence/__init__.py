@@ -7,6 +7,7 @@ from neurorec.recurrence.coding import INFORMATIVE, class_information, code_cons
 from neurorec.recurrence.consistency import Consistency, log_odds_consistency
 from neurorec.recurrence.controls.matched import fit_matched, fit_matched_rate, fit_matched_trials, matched_sources
 from neurorec.recurrence.effect_size import EffectSizes, cliffs_delta, effect_sizes
+from neurorec.recurrence.fitting import fit_model
 from neurorec.recurrence.folds import deal_trials, training_bins
 from neurorec.recurrence.information import (
     Decoded,
@@ -19,7 +20,7 @@ from neurorec.recurrence.information import (
     find_power,
 )
 from neurorec.recurrence.measures import MEASURES, Measure, measured_deviances
-from neurorec.recurrence.models import Model
+from neurorec.recurrence.models import COUPLED, FULL, HISTORY, UNCOUPLED, Model
 from neurorec.recurrence.permutation import PermutationTest, permutation_test
 from neurorec.recurrence.power import power_by_sessions
 from neurorec.recurrence.problem import PENALTIES, Problem, pose_problem
@@ -27,11 +28,15 @@ from neurorec.recurrence.statistics import AreaEffect, compare_areas, false_disc
 from neurorec.recurrence.steps import STEPS, check_steps, count_fits, fit_step, needs_of
 
 __all__ = [
+    "COUPLED",
     "FEWEST_EVENTS",
+    "FULL",
+    "HISTORY",
     "INFORMATIVE",
     "MEASURES",
     "PENALTIES",
     "STEPS",
+    "UNCOUPLED",
     "AreaEffect",
     "Bootstrap",
     "Consistency",
@@ -63,6 +68,7 @@ __all__ = [
     "fit_matched",
     "fit_matched_rate",
     "fit_matched_trials",
+    "fit_model",
     "fit_step",
     "hierarchical_bootstrap",
     "log_odds_consistency",

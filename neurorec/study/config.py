@@ -39,6 +39,10 @@ class DataSettings:
         Start and stop, s.
     block_length : float, optional
         Seconds of the blocks that stand in for trials.
+    binarise : bool, optional
+        Whether activity is 1 where it exceeds 0, and 0 elsewhere.
+    cross_trials : bool, optional
+        Whether filters run from one trial into the next.
     """
 
     files: tuple[str, ...] = ()
@@ -50,6 +54,8 @@ class DataSettings:
     covariates: tuple[str, ...] | None = None
     window: tuple[float, ...] | None = None
     block_length: float | None = None
+    binarise: bool | None = None
+    cross_trials: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,10 @@ class StudyConfig:
         How models are fitted.
     seed : int
         From which everything random follows.
+    preset : str, optional
+        A published design, ``"runyan2017"``: settings that are left open are the publication's.
+    information : tuple of str, optional
+        Trial columns about which activity is asked what it says.
     terms : tuple of dict, optional
         The design, as :func:`neurorec.design.terms_to_config` writes it; derived from the recordings by default.
     session_terms : dict of str to tuple of dict
@@ -120,7 +130,7 @@ class StudyConfig:
 
     Examples
     --------
-    >>> config = StudyConfig(DataSettings(files=("session.nwb",), bin_width=0.01), seed=3)
+    >>> config = StudyConfig(data=DataSettings(files=("session.nwb",), bin_width=0.01), seed=3)
     >>> print(config_to_toml(config).strip())
     seed = 3
     <BLANKLINE>
@@ -142,6 +152,8 @@ class StudyConfig:
     data: DataSettings = field(default_factory=DataSettings)
     fit: FitSettings = field(default_factory=FitSettings)
     seed: int = 0
+    preset: str | None = None
+    information: tuple[str, ...] | None = None
     terms: tuple[dict, ...] | None = None
     session_terms: dict[str, tuple[dict, ...]] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)

@@ -6,10 +6,11 @@ from typing import Any
 
 import xarray as xr
 
-from neurorec.design import default_terms, terms_to_config
+from neurorec.design import terms_to_config
 from neurorec.recording import InputError
 from neurorec.recurrence import matched_sources
 from neurorec.study.config import StudyConfig
+from neurorec.study.presets import design_of
 
 
 def complete_config(config: StudyConfig, recordings: Mapping[str, xr.Dataset]) -> StudyConfig:
@@ -38,7 +39,7 @@ def complete_config(config: StudyConfig, recordings: Mapping[str, xr.Dataset]) -
     designs: dict[str, tuple[dict, ...]] = {}
     left_out: dict[str, dict[str, str]] = {}
     for name, recording in recordings.items():
-        terms, reasons = default_terms(recording)
+        terms, reasons = design_of(config, recording)
         designs[name] = tuple(terms_to_config(terms))
         left_out[name] = dict(reasons)
     common = next(iter(designs.values()))

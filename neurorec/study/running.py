@@ -15,6 +15,7 @@ from neurorec.report import Provenance, SessionFacts, describe_term, session_fac
 from neurorec.study.config import StudyConfig
 from neurorec.study.designing import check_session_names, complete_config, match_sessions, terms_of
 from neurorec.study.manifest import Manifest, package_versions
+from neurorec.study.presets import apply_preset
 from neurorec.study.session import Session, fit_session, name_sessions, plan_steps, read_session
 from neurorec.study.settings import settings_text, text_hash
 from neurorec.study.stages import finish_stage, plan_stage, write_text
@@ -92,6 +93,7 @@ def run_study(
     if not config.data.files:
         raise InputError("files", expected="at least one recording", found="none", remedy="name an NWB file")
     out.mkdir(parents=True, exist_ok=True)
+    config = apply_preset(config)
     sessions = name_sessions(config, out)
     check_session_names(config, [session.name for session in sessions])
     errors: dict[str, Exception] = {}

@@ -8,16 +8,20 @@ from typing import Any
 
 import xarray as xr
 
-from neurorec.design import design_matrix, terms_from_config
+from neurorec.design import cross_trials, design_matrix, terms_from_config
 from neurorec.io import load_dataset, load_recording, read_nwb, save_dataset, save_recording
-from neurorec.recording import FileError, SelectionError, add_blocks
+from neurorec.recording import FileError, InputError, SelectionError, add_blocks, binarise
 from neurorec.recurrence import (
+    COUPLED,
     PENALTIES,
     STEPS,
     Problem,
     check_steps,
+    class_information,
+    code_consistency,
     collect_benefit,
     count_fits,
+    fit_model,
     fit_step,
     needs_of,
     pose_problem,
@@ -67,7 +71,7 @@ def name_sessions(config: StudyConfig, out: Path) -> list[Session]:
     """
     sessions: list[Session] = []
     for file in map(Path, config.data.files):
-        name = file.name.removesuffix(".nwb")
+        name = file.name.removesuffix(".nwb").removesuffix(".nc")
         taken = {session.name for session in sessions}
         free = next(n for n in [name, *(f"{name}-{i}" for i in range(2, len(taken) + 3))] if n not in taken)
         sessions.append(Session(free, file, out / "stages" / free))
@@ -89,12 +93,11 @@ def read_session(
     if not session.file.is_file():
         raise FileError(str(session.file), expected="an NWB file", found="no such file", remedy="check the path")
     sha256 = _known_hash(session, hashing)
-    settings = {key: value for key, value in asdict(config.data).items() if key != "files"}
+    settings = {key: value for key, value in asdict(config.data).items() if key != "files" and value is not None}
     stage = plan_stage("read", session.folder / "recording.nc", {"sha256": sha256, "session": session.name, **settings})
 
     def make(path: Path) -> None:
-        arguments = {key: value for key, value in settings.items() if key != "block_length"}
-        recording = read_nwb(session.file, **arguments)
+        recording = _read(session.file, settings)
         if config.data.block_length is not None:
             recording = add_blocks(recording, config.data.block_length)
         elif "trial" not in recording.dims:
@@ -104,11 +107,29 @@ def read_session(
                 found="a recording without any",
                 remedy="name an interval table (--trials NAME) or let blocks stand in for trials (--block-length 10)",
             )
+        recording = binarise(recording) if config.data.binarise else recording
+        recording = cross_trials(recording) if config.data.cross_trials else recording
         own = {"session_id": str(recording.attrs.get("session", "")), "session": session.name}
         save_recording(recording.assign_attrs(own), path)
 
     record = finish_stage(stage, make)
     return replace(session, sha256=sha256, reading=stage), record
+
+
+def _read(file: Path, settings: Mapping[str, Any]) -> xr.Dataset:
+    """The recording in an NWB file, or one that neurorec saved."""
+    own = ("block_length", "binarise", "cross_trials")
+    arguments = {key: value for key, value in settings.items() if key not in own}
+    if file.suffix != ".nc":
+        return read_nwb(file, **arguments)
+    if arguments:
+        raise InputError(
+            next(iter(arguments)),
+            expected="an NWB file, for this to choose from",
+            found=f"{file.name}, a recording as neurorec saved it",
+            remedy="leave it out, or change the recording before saving it",
+        )
+    return load_recording(file)
 
 
 def plan_steps(session: Session, config: StudyConfig, terms: list[dict]) -> dict[str, Stage]:
@@ -121,7 +142,15 @@ def plan_steps(session: Session, config: StudyConfig, terms: list[dict]) -> dict
         stages[step] = plan_stage(step, session.folder / f"{step}.nc", {**common, "before": before})
     before = [stage.fingerprint for stage in stages.values()]
     stages["benefit"] = plan_stage("benefit", session.folder / "benefit.nc", {**common, "before": before})
+    for column in config.information or ():
+        about = {**common, "before": stages["uncoupled"].fingerprint, "column": column}
+        stages[f"information_{column}"] = plan_stage("information", information_path(session, column), about)
     return stages
+
+
+def information_path(session: Session, column: str) -> Path:
+    """Where it is kept what activity says about a trial column."""
+    return session.folder / f"information_{column}.nc"
 
 
 def fit_session(
@@ -179,7 +208,25 @@ def fit_session(
     def collect(path: Path) -> None:
         save_dataset(collect_benefit(problem, recording, fits), path)
 
-    return [*records, finish_stage(stages["benefit"], collect)]
+    records.append(finish_stage(stages["benefit"], collect))
+    for column in config.information or ():
+
+        def inform(path: Path, column: str = column) -> None:
+            progress(f"information about {column}", 0)
+            save_dataset(_information(problem, fits["uncoupled"], column, n_jobs), path)
+
+        records.append(finish_stage(stages[f"information_{column}"], inform))
+    return records
+
+
+def _information(problem: Problem, uncoupled: xr.Dataset, column: str, n_jobs: int | None) -> xr.Dataset:
+    """What activity says about a trial column, with and without partners, and how steady that is."""
+    coupled = fit_model(problem, COUPLED, uncoupled, keep_coefficients=True, n_jobs=n_jobs)
+    found = class_information(problem, {"uncoupled": uncoupled, "coupled": coupled}, column=column)
+    if found.sizes["class"] != 2:
+        return found
+    rng = problem.rng(f"consistency of {column}")
+    return found.merge(code_consistency(found, rng=rng), combine_attrs="override")
 
 
 def _steps(config: StudyConfig) -> tuple[str, ...]:
