@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from scipy.special import zeta
 
 from neurorec.plot.canvas import label_rows, note, start_axes
-from neurorec.plot.palette import INK, MUTED, area_name, colours_for
+from neurorec.plot.palette import MUTED, area_name, colours_for
 
 
 def avalanche_distribution(
@@ -67,7 +67,14 @@ def avalanche_distribution(
         if np.isfinite(exponent):
             grid = np.geomspace(first, values[-1], 60)
             tail = float(one["n_tail"]) / values.size
-            ax.plot(grid, tail * zeta(exponent, grid) / zeta(exponent, first), "--", color=INK, linewidth=0.9, zorder=4)
+            ax.plot(
+                grid,
+                tail * zeta(exponent, grid) / zeta(exponent, first),
+                "--",
+                color=palette[name],
+                linewidth=0.9,
+                zorder=4,
+            )
     ax.set_xlabel("size (events)" if quantity == "size" else "duration (bins)")
     ax.set_ylabel(
         "share of avalanches that are\nat least so large" if quantity == "size" else "share that last at least so long"

@@ -177,7 +177,8 @@ def timescale_by_area(
 
     Notes
     -----
-    Units of unknown area make up an area of their own, named ``""``.
+    Units of unknown area make up an area of their own, named ``""``. Drawing trials and units counts the noise of
+    trials twice where units are independent: intervals of the mean autocorrelation err on the wide side.
 
     Examples
     --------

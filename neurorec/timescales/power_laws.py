@@ -15,6 +15,7 @@ _GRID = np.linspace(1.02, 6.0, 2_000)  # exponents; neurons and earthquakes lie 
 _CANDIDATES = 40  # smallest values tried
 _FEWEST_IN_TAIL = 50  # Clauset et al. 2009: below it the exponent of a discrete fit is biased by a percent and more
 _LEAST = -700.0  # log of the smallest float
+_FLATTEST = -2.0  # of a law with a cut-off: one that rises so steeply is no power law
 _TERMS = 400  # summed one by one
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(80)
 _EMPTY = "too few values"
@@ -38,7 +39,7 @@ class PowerLawFit(NamedTuple):
         law is better, and the probability of so large a ratio either way if both were as good. The power law is a
         special case of the truncated one, so that the third ratio is 0 at most and its p-value is a chi-squared test.
     truncated_exponent, truncated_cutoff : float
-        Of ``x^-exponent exp(-x / cutoff)``, the law that finite critical systems follow.
+        Of ``x^-exponent exp(-x / cutoff)``, the law that finite critical systems follow; NaN outside -2 to 6.
     truncated_ratio, truncated_p_value : ndarray (alternative,)
         The same for the truncated law against exponential (a special case of it: at least 0) and lognormal; the third
         is missing.
@@ -161,6 +162,7 @@ def _fit_tail(tail: NDArray, first: float) -> PowerLawFit:
         plain = _compare(law.loglikelihoods(tail), likelihoods, nested=(False, False, True))
         truncated = _compare(likelihoods[2], likelihoods[:2], nested=(True, False))
     bounds = _GRID[[0, -1]]
+    at_bound = not _FLATTEST + 0.01 < flat < bounds[1] - 0.01
     if not (np.isfinite(law.alpha) and bounds[0] < law.alpha < bounds[1] - 0.01):
         return _empty(tail.size, f"no exponent between {bounds[0]:g} and {bounds[1]:g}", first)
     return PowerLawFit(
@@ -171,8 +173,8 @@ def _fit_tail(tail: NDArray, first: float) -> PowerLawFit:
         distance=float(law.D),
         ratio=plain[0],
         p_value=plain[1],
-        truncated_exponent=flat,
-        truncated_cutoff=1 / decay if decay > 0 else np.inf,
+        truncated_exponent=np.nan if at_bound else flat,
+        truncated_cutoff=np.nan if at_bound else 1 / decay if decay > 0 else np.inf,
         truncated_ratio=truncated[0],
         truncated_p_value=truncated[1],
         status="converged",
@@ -213,7 +215,7 @@ def _fit_cut_off(tail: NDArray, first: float, exponent: float) -> tuple[float, f
 
     def cost(place: NDArray) -> float:
         flat, decay = float(place[0]), float(np.exp(place[1]))
-        if not -2.0 <= flat <= _GRID[-1] or decay > 50:
+        if not _FLATTEST <= flat <= _GRID[-1] or decay > 50:
             return np.inf
         return flat * mean_log + decay * mean + float(np.log(cut_off_sum(flat, decay, first)))
 
