@@ -149,6 +149,10 @@ def compare_areas(
     covariance of the means is Kenward and Roger's. What an area has in common in all sessions of one subject, and in no
     other, is not in the model: with few subjects the answer is about these subjects.
 
+    Units are taken to scatter alike in all areas. That matters little where sessions see all areas; where they see one
+    each, and an area of ten units per session scatters twice as much as one of a hundred, a test at 5 % rejects about
+    one time in ten (simulated, ten sessions, areas within sessions hardly different).
+
     Examples
     --------
     >>> rng = np.random.default_rng(0)
