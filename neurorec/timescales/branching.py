@@ -195,7 +195,7 @@ def branching_ratio(
     bin_width: float | None = None,
     window: tuple[float, float] | None = None,
     max_lag: float | None = None,
-    offset: bool = False,
+    offset: bool | None = None,
     centring: Literal["grand", "bin"] | None = None,
     n_draws: int = 200,
     level: float = 0.95,
@@ -213,7 +213,10 @@ def branching_ratio(
         Part of each trial, s from its start.
     max_lag : float, optional
         Seconds; by default half the longest trial, at most 1 s.
-    offset, n_draws, level, rng
+    offset : bool, optional
+        By default where there are trials: activity that differs from trial to trial adds a constant to all slopes,
+        which without an offset passes for a long memory.
+    n_draws, level, rng
         See `fit_branching`.
     centring : {"grand", "bin"}, optional
         By default "bin" where there are trials, as what follows an event in all of them would pass for memory;
@@ -247,6 +250,7 @@ def branching_ratio(
     rows = cut_rows(recording, bin_width=bin_width, window=window)
     if centring is None:
         centring = "bin" if "trial" in recording.dims and len(rows.values) > 1 else "grand"
+    offset = centring == "bin" if offset is None else offset
     areas = recording["area"].values.astype(str)
     names = np.unique(areas)
     fits = []
@@ -268,7 +272,7 @@ def branching_ratio(
     data["rate"] = ("area", np.array([rate for _, rate in fits]), {"units": "1/s"})
     lag = ("lag", fits[0][0].lag * rows.bin_width, {"units": "s"})
     return xr.Dataset(data, coords={"area": names, "lag": lag}).assign_attrs(
-        bin_width=rows.bin_width, centring=centring, n_trials=len(rows.values), level=level,
+        bin_width=rows.bin_width, centring=centring, with_offset=int(offset), n_trials=len(rows.values), level=level,
         n_draws=n_draws, session=str(recording.attrs.get("session", "session")),
     )  # fmt: skip
 
