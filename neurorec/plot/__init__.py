@@ -2,6 +2,7 @@
 
 from neurorec.plot.areas import benefit_by_area
 from neurorec.plot.avalanches import avalanche_distribution, crackling_relation, shape_collapse
+from neurorec.plot.calibration import reported_by_scenario
 from neurorec.plot.comparing import benefit_between_areas, control_names, controls, parts_by_area
 from neurorec.plot.decoding import accuracy_against_time, predictivity_against_time, solution_times_by_area
 from neurorec.plot.information import (
@@ -13,6 +14,7 @@ from neurorec.plot.intervals import Interval, median_interval
 from neurorec.plot.lags import benefit_against_lag
 from neurorec.plot.overview import population_rate, raster
 from neurorec.plot.palette import area_colours
+from neurorec.plot.power import power_against_sessions
 from neurorec.plot.rates import rates_by_area
 from neurorec.plot.scatter import uncoupled_against_coupled
 from neurorec.plot.timescales import autocorrelation_by_area, branching_slopes, timescale_by_area
@@ -36,9 +38,11 @@ __all__ = [
     "median_interval",
     "parts_by_area",
     "population_rate",
+    "power_against_sessions",
     "predictivity_against_time",
     "raster",
     "rates_by_area",
+    "reported_by_scenario",
     "shape_collapse",
     "solution_times_by_area",
     "timescale_by_area",
