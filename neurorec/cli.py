@@ -119,11 +119,16 @@ def _add_fit_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--penalties", nargs="+", type=float, metavar="P", help="strong to weak")
     group.add_argument("--l1-ratio", type=float, metavar="R", help="0: ridge; towards 1: lasso")
     group.add_argument("--edges", choices=["drop", "zero"], help="bins whose filters reach over the edge of a trial")
+    group.add_argument("--steps", nargs="*", metavar="STEP", help="controls beside the two models (default: all)")
+    group.add_argument("--draws", type=int, metavar="N", help="subpopulations per area of equal size (default: 100)")
+    group.add_argument("--preset", metavar="NAME", help="a published design: runyan2017")
+    group.add_argument("--information", action="append", metavar="COLUMN", help="decode this trial column; repeatable")
     group.add_argument("--seed", type=int, metavar="N", help="from which everything random follows (default: 0)")
 
 
 _DATA = ("bin_width", "signal", "area", "area_map", "trials", "units", "covariate", "window", "block_length")
-_FIT = ("folds", "inner_folds", "family", "penalties", "l1_ratio", "edges")
+_FIT = ("folds", "inner_folds", "family", "penalties", "l1_ratio", "edges", "steps")
+_STUDY = ("preset", "information", "seed")
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -133,7 +138,7 @@ def _run(arguments: argparse.Namespace) -> int:
             return _refuse("name an NWB file, or a study file with --config")
         config = study.config_from_dict(_settings(arguments))
         return _study(config, arguments, arguments.out or Path("neurorec_out"), source=None)
-    given = [name for name in ("files", *_DATA, *_FIT, "seed") if getattr(arguments, name) not in (None, [])]
+    given = [name for name in ("files", *_DATA, *_FIT, "draws", *_STUDY) if getattr(arguments, name) not in (None, [])]
     if given:
         return _refuse(f"--config does not go with {given[0].replace('_', '-')}; write it into {arguments.config}")
     out = arguments.out or arguments.config.parent
@@ -162,8 +167,10 @@ def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
     if "covariate" in data:
         data["covariates"] = data.pop("covariate")
     data["files"] = [os.path.abspath(file) for file in arguments.files]
-    settings: dict[str, Any] = {"data": data, "fit": {name: given[name] for name in _FIT if name in given}}
-    return settings | ({"seed": arguments.seed} if arguments.seed is not None else {})
+    fit = {name: given[name] for name in _FIT if name in given}
+    if "draws" in given:
+        fit["n_draws"] = given["draws"]
+    return {"data": data, "fit": fit} | {name: given[name] for name in _STUDY if name in given}
 
 
 def _area_map(items: Sequence[str]) -> dict[str, str]:

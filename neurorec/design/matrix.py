@@ -21,7 +21,7 @@ def design_matrix(recording: xr.Dataset, terms: Sequence[Term], *, edges: str = 
     ----------
     recording : xarray.Dataset
         A recording.
-    terms : sequence of Event, Signal, Drift, History, Coupling, PopulationMean
+    terms : sequence of Event, Place, Signal, Drift, History, Coupling, PopulationMean
         What may predict a unit's activity.
     edges : {"drop", "zero"}
         What becomes of bins whose filter windows reach over the edge of a trial or of an observed stretch: left out of

@@ -134,7 +134,7 @@ def parts_by_area(result: xr.Dataset, *, colours: Mapping[str, str] | None = Non
     """
     palette = colours_for(result, colours)
     areas = result["area"].values.astype(str)
-    total = sum(result[name].values for name, *_ in _PARTS)
+    total = np.sum([result[name].values for name, *_ in _PARTS], axis=0)
     means = {
         a: float(np.nanmean(total[areas == a])) for a in sorted(set(areas)) if np.isfinite(total[areas == a]).any()
     }

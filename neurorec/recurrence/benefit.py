@@ -146,7 +146,7 @@ def collect_benefit(problem: Problem, recording: xr.Dataset, fits: dict[str, xr.
         blocks = {name: value for name, value in deviance.items() if "+" in name} | {"": deviance["uncoupled"]}
         result["shared_blocks"] = ("unit", partition(base, blocks, scored)["shared"])
     p_value = unit_p_values(np.where(scored, deviance["uncoupled"] - deviance["coupled"], np.nan))
-    by_unit = {"p_value": p_value, "q_value": false_discovery(p_value)}
+    by_unit: dict[str, NDArray] = {"p_value": p_value, "q_value": false_discovery(p_value)}
     by_unit["significant"] = by_unit["q_value"] < 0.05
     result = result.assign({name: ("unit", values) for name, values in (by_unit | _described(problem, null)).items()})
     result = result.merge(_profiles(fits, base, deviance["uncoupled"], scored))
@@ -234,6 +234,7 @@ def _placed(result: xr.Dataset, problem: Problem, recording: xr.Dataset, fits: d
         unit=problem.design["unit"].variable,
         area=problem.design["area"].variable,
         session=("unit", np.full(n_unit, session)),
+        subject=("unit", np.full(n_unit, str(recording.attrs.get("subject", "")) or session)),
         trial=problem.trial_ids,
         trial_fold=("trial", problem.fold),
         fold=np.arange(problem.n_folds),
@@ -250,6 +251,5 @@ def _placed(result: xr.Dataset, problem: Problem, recording: xr.Dataset, fits: d
         trials_are_blocks=int(recording.attrs.get("trials_are_blocks", 0)),
         n_sources_matched=int(fits["matched"].attrs.get("n_sources", 0)) if "matched" in fits else 0,
         session=session,
-        subject=str(recording.attrs.get("subject", "")),
         penalties=", ".join(f"{p:.3g}" for p in problem.penalties),
     )

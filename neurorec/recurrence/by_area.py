@@ -8,9 +8,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neurorec.recording import InputError
+from neurorec.recurrence.bootstrap import interval_of
 from neurorec.recurrence.measures import measured_deviances
+from neurorec.recurrence.permutation import permutation_test
 from neurorec.recurrence.scores import pooled_gain
-from neurorec.recurrence.statistics import bootstrap_interval, compare_areas, false_discovery
+from neurorec.recurrence.statistics import compare_areas, false_discovery
 
 FEWEST_EVENTS = 30  # a unit with fewer spikes says nothing about its area, but its noise would
 
@@ -71,9 +73,9 @@ def all_units(tree: xr.DataTree) -> xr.Dataset:
     for name in ("significant", "converged"):
         pooled[name] = pooled[name].fillna(0).astype(bool)
     for result in results:  # not every session has every control
-        for name, values in result.data_vars.items():
+        for name in map(str, result.data_vars):
             if name in pooled:
-                pooled[name].attrs.update(values.attrs)
+                pooled[name].attrs.update(result[name].attrs)
     for name, value in pooled.attrs.items():
         if name.startswith("n_bins") or name == "n_trials":
             pooled.attrs[name] = type(value)(sum(result.attrs.get(name, 0) for result in results))
@@ -95,11 +97,15 @@ def by_area(result: xr.Dataset | xr.DataTree, *, n_draws: int = 1000, seed: int 
     Returns
     -------
     pandas.DataFrame
-        A row per area, the largest benefit first. ``fde_*`` and ``benefit*`` are medians over units with at least 30
+        A row per area, the largest benefit first. ``fde_*`` and the measures are medians over units with at least 30
         events (`n_units` of `n_recorded`); ``*_low`` and ``*_high`` their 95 % interval by a hierarchical bootstrap of
-        sessions, units within sessions, and trials; ``benefit_mean`` the mean. ``p_value``: the area against the mean
-        of the others (see `compare_areas`), ``q_value`` its Benjamini-Hochberg value over areas; ``n_significant``
-        units have a benefit of their own. ``attrs``: ``p_overall`` and ``method``.
+        sessions, units within sessions, and trials, widened where there are few sessions; ``benefit_mean`` the mean.
+        ``p_value``: the area against the mean of the others. With several sessions by
+        permutation of cell medians (see `permutation_test`), with one, or where nothing can be exchanged, that of
+        `compare_areas`, which is ``p_model`` and comes with the ``difference`` of means and its ``difference_low`` and
+        ``difference_high``. ``q_value``: Benjamini-Hochberg over areas; ``n_significant`` units have a benefit of their
+        own. ``attrs``: ``p_overall``, ``method``, ``smallest_p``, ``p_overall_model``, ``method_model``, and the
+        variances that the model found.
 
     Notes
     -----
@@ -110,11 +116,8 @@ def by_area(result: xr.Dataset | xr.DataTree, *, n_draws: int = 1000, seed: int 
     enough = (result["n_events"].values >= FEWEST_EVENTS) & np.isfinite(result["benefit"].values)
     kept = result.isel(unit=np.flatnonzero(enough))
     area, session = kept["area"].values.astype(str), kept["session"].values.astype(str)
-    value = kept["benefit"].values
-    effect = compare_areas(np.where(area == "", np.nan, value), area, session)
-    measures = measured_deviances(kept)
+    draws = {name: _trial_draws(kept, *three, n_draws, seed) for name, three in measured_deviances(kept).items()}
     rng = np.random.default_rng([seed, *b"bootstrap"])
-    draws = {name: _trial_draws(kept, *pair, n_draws, seed) for name, pair in measures.items()}
     rows = []
     for name in np.unique(area):
         units = np.flatnonzero(area == name)
@@ -130,18 +133,43 @@ def by_area(result: xr.Dataset | xr.DataTree, *, n_draws: int = 1000, seed: int 
         for measure, drawn in draws.items():
             row[measure] = _median(kept[measure].values[units])
             medians = _unit_draws(drawn[:, units], groups, rng)
-            row[f"{measure}_low"], row[f"{measure}_high"] = bootstrap_interval(medians)
-        place = effect.areas.index(name) if name in effect.areas else None
-        row["benefit_mean"] = float(value[units].mean())
-        row["p_value"] = np.nan if place is None else effect.p_value[place]
+            row[f"{measure}_low"], row[f"{measure}_high"] = interval_of(medians, row[measure], len(groups))
+        row["benefit_mean"] = float(kept["benefit"].values[units].mean())
         row["n_significant"] = int(kept["significant"].values[units].sum())
         row["rate"] = _median(kept["rate"].values[units])
         rows.append(row)
-    table = pd.DataFrame(rows, columns=None if rows else ["area", "n_units", "benefit", "p_value"])
-    table.insert(len(table.columns) - 2, "q_value", false_discovery(table["p_value"].to_numpy(float)))
-    table = table.sort_values("benefit", ascending=False, ignore_index=True)
-    table.attrs = {"p_overall": effect.p_overall, "method": effect.method, "fewest_events": FEWEST_EVENTS}
+    table = pd.DataFrame(rows, columns=None if rows else ["area", "n_units", "benefit"])
+    compared, said = _compare(kept, seed)
+    table = table.join(compared, on="area").sort_values("benefit", ascending=False, ignore_index=True)
+    table.attrs = {**said, "fewest_events": FEWEST_EVENTS}
     return table
+
+
+def _compare(kept: xr.Dataset, seed: int) -> tuple[pd.DataFrame, dict[str, float | str]]:
+    """Every area against the others, by permutation and by model; and what is said of all of them together."""
+    area, session = kept["area"].values.astype(str), kept["session"].values.astype(str)
+    value = np.where(area == "", np.nan, kept["benefit"].values)
+    subject = kept["subject"].values.astype(str) if "subject" in kept.coords else None
+    model = compare_areas(value, area, session, subject)
+    rng = np.random.default_rng([seed, *b"permutation"])
+    exchanged = permutation_test(value, area, session, subject, statistic=np.median, rng=rng)
+    possible = bool(np.isfinite(exchanged.p_overall))
+    chosen = exchanged if possible else model
+    compared = pd.DataFrame(
+        {
+            "difference": model.difference,
+            "difference_low": model.low,
+            "difference_high": model.high,
+            "p_model": model.p_value,
+            "p_value": chosen.p_value,
+            "q_value": false_discovery(chosen.p_value),
+        },
+        index=pd.Index(model.areas, name="area", dtype=object),
+    )
+    said: dict[str, float | str] = {"p_overall": chosen.p_overall, "method": chosen.method}
+    said |= {"p_overall_model": model.p_overall, "method_model": model.method}
+    said |= {"smallest_p": exchanged.smallest_p, "why_no_permutation": "" if possible else exchanged.method}
+    return compared, said | {f"variance_{name}": float(part) for name, part in model.variance.items()}
 
 
 def _trial_draws(

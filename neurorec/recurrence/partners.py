@@ -130,7 +130,7 @@ def with_columns(problem: Problem, more: xr.Dataset) -> Problem:
     """
     design = problem.design
     taps = np.union1d(design["tap"].values, more["tap"].values)
-    filters = [part["filter"].reindex(tap=taps, fill_value=0).values for part in (design, more)]
+    filters = [part["filter"].reindex(tap=taps).fillna(0).values.astype(np.float32) for part in (design, more)]
     names = ("feature", "term", "group", "basis", "lag", "source")
     coords = {name: ("feature", np.concatenate([design[name].values, more[name].values])) for name in names}
     joined = xr.Dataset(

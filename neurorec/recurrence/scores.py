@@ -35,10 +35,10 @@ def score_folds(null: xr.Dataset, fits: dict[str, xr.Dataset], fold: NDArray[np.
     scored = scored_trials(null, fold)
     model = np.stack([fits[name]["deviance"].values for name in names], axis=-1)
     by_fold = np.einsum("utm,tf->ufm", np.where(scored[:, :, None], model, 0), member)
-    null_fold = np.where(scored, null["deviance"].values, 0) @ member
+    null_fold = np.asarray(np.where(scored, null["deviance"].values, 0.0) @ member.astype(np.float64))
     with np.errstate(divide="ignore", invalid="ignore"):
         fde = np.where(possible[:, :, None], 1 - by_fold / null_fold[:, :, None], np.nan)
-        pooled = 1 - by_fold.sum(axis=1) / null_fold.sum(axis=1)[:, None]
+        pooled = 1 - by_fold.sum(axis=1) / null_fold.sum(axis=1, keepdims=True)
         bits = (null_fold[:, :, None] - by_fold) / 2 / in_fold[:, :, None] / np.log(2)
     return xr.Dataset(
         {
@@ -71,8 +71,9 @@ def scored_trials(null: xr.Dataset, fold: NDArray[np.int64]) -> NDArray[np.bool_
 
 def _possible(null: xr.Dataset, member: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Folds ``(unit, fold)`` that can be scored."""
-    varies = (null["events"].values @ member > 0) & (np.nan_to_num(null["deviance"].values) @ member > 0)
-    return varies & (varies.sum(axis=1, keepdims=True) - varies > 0)
+    varies = np.asarray(null["events"].values @ member > 0)
+    varies &= np.nan_to_num(null["deviance"].values) @ member > 0
+    return np.asarray(varies & (varies.sum(axis=1, keepdims=True) - varies > 0))
 
 
 def pooled_gain(

@@ -1,10 +1,11 @@
 """The report as one page that opens anywhere: no script, no font, no picture from elsewhere."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import numpy as np
@@ -104,11 +105,24 @@ def render(
         provenance=provenance,
         several=len(sessions) > 1,
         method=table.attrs.get("method", ""),
+        second_opinion=_second_opinion(table.attrs),
         p_overall=probability(float(table.attrs.get("p_overall", np.nan))),
         fewest_events=FEWEST_EVENTS,
         area_label=area_label,
         n_silent=int(result.attrs.get("n_left_out", 0)),
     )
+
+
+def _second_opinion(said: Mapping[Hashable, Any]) -> str:
+    """What the mixed model says of all areas, and how small the permutation's p can be."""
+    if "method_model" not in said:
+        return ""
+    why = str(said.get("why_no_permutation", ""))
+    if why:
+        return f"No permutation test: {why}."
+    smallest = f"With these sessions p cannot be smaller than {probability(float(said['smallest_p']))}."
+    model = probability(float(said["p_overall_model"]))
+    return f"{smallest} {said['method_model'][:1].upper()}{said['method_model'][1:]}: p {model}."
 
 
 def _with_enough_events(result: xr.Dataset) -> xr.Dataset:

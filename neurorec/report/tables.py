@@ -115,7 +115,7 @@ def controls_table(result: xr.Dataset, table: pd.DataFrame) -> Table:
     Table
         The share refers to the benefit of the units that the control is defined for.
     """
-    shown = table[table["area"].fillna("") != ""].sort_values("benefit", ascending=False)
+    shown = table.loc[table["area"].fillna("") != ""].sort_values(by="benefit", ascending=False)
     rows = []
     for name in control_names(result):
         values, known = result[name].values, result[name].notnull().values
@@ -151,14 +151,13 @@ def sources_table(result: xr.Dataset) -> Table:
     """
     areas, sources = result["area"].values.astype(str), [str(name) for name in result["source_area"].values]
 
+    def thousandths(value: float) -> str:
+        return f"{1000 * value:.1f}".replace("-0.0", "0.0").replace("-", "−") if np.isfinite(value) else "–"
+
     def cell(target: str, column: int) -> str:
-        mine = areas == target
-        both = [
-            median_interval(result[name].values[mine, column]).median
-            for name in ("benefit_from_matched", "benefit_from")
-            if name in result
-        ]
-        return " / ".join(f"{1000 * value:.1f}".replace("-0.0", "0.0").replace("-", "−") if np.isfinite(value) else "–" for value in both)
+        mine, names = areas == target, ("benefit_from_matched", "benefit_from")
+        both = [median_interval(result[name].values[mine, column]).median for name in names if name in result]
+        return " / ".join(thousandths(value) for value in both)
 
     targets = sorted({name for name in areas if name})
     return Table(

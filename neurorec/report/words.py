@@ -73,13 +73,15 @@ def describe_term(term: Mapping[str, Any]) -> str:
     >>> describe_term({"kind": "Event", "name": "start", "by": ["side"], "basis": basis})
     'Event start by side: 6 raised_cosine functions from 0 to 0.4 s'
     """
-    basis = term.get("basis")
-    told = {key: value for key, value in term.items() if key not in ("kind", "name", "by", "basis") and value}
+    basis = term.get("basis") or term.get("over")
+    kept = ("kind", "name", "by", "basis", "over")
+    told = {key: value for key, value in term.items() if key not in kept and value}
     said = " ".join(filter(None, [str(term["kind"]), str(term.get("name", ""))]))
     said += f" by {', '.join(term['by'])}" if term.get("by") else ""
     if basis:
         first, last = basis["window"]
-        said += f": {basis['n']} {basis['shape']} functions from {first:g} to {last:g} s"
+        unit = "" if term.get("over") else " s"  # over a place, not over time
+        said += f": {basis['n']} {basis['shape']} functions from {first:g} to {last:g}{unit}"
     return said + (f" ({', '.join(f'{key} {value}' for key, value in told.items())})" if told else "")
 
 

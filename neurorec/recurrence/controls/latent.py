@@ -58,7 +58,7 @@ def fit_latent(
 
     def fit(k: int) -> None:
         loadings, share = _loadings(problem, coupling, k, max(ranks, default=1))
-        trials = problem.fold == k
+        trials = np.flatnonzero(problem.fold == k)
         for r, rank in enumerate(ranks):
             variance[r, k] = share[:rank].sum()
             for low in range(0, n_units, _UNITS):
@@ -66,7 +66,7 @@ def fit_latent(
                 more = _components(problem, units, coupling, loadings[:, :rank])
                 part, own = with_columns(part_of(few, units), more), base.isel(unit=units)
                 one = fit_model(part, LATENT, own, folds=[k], n_jobs=1)
-                found[np.ix_([r], units, trials)] = one["deviance"].values[None][:, :, trials]
+                found[r][np.ix_(units, trials)] = one["deviance"].values[:, trials]
                 converged[r, units, k] = one["converged"].values[:, 0]
         progress()
 

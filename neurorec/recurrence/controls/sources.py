@@ -23,7 +23,7 @@ def fit_by_source(
     problem: Problem,
     base: xr.Dataset,
     *,
-    n_draws: int = 3,
+    n_draws: int = 1,
     n_jobs: int | None = None,
     progress: Progress = lambda: None,
 ) -> xr.Dataset:
@@ -79,7 +79,7 @@ def fit_by_source(
     )
 
 
-def count_by_source(problem: Problem, *, n_draws: int = 3) -> int:
+def count_by_source(problem: Problem, *, n_draws: int = 1) -> int:
     """How often `fit_by_source` reports progress."""
     names = source_areas(problem)
     area = problem.recording["area"].values.astype(str)
