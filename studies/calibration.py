@@ -70,7 +70,7 @@ def judge_all(
     from tqdm import tqdm
 
     todo = [(name, index) for index in range(max(many.values())) for name in many if index < many[name]]
-    with tqdm(total=len(todo), unit="recording", file=sys.stderr) as bar:
+    with tqdm(total=len(todo), unit="recording", file=sys.stderr, miniters=1) as bar:
         done = dict(_answers(partial(judged, settings=settings, cache=cache), todo, n_jobs, bar.update))
     return {name: [done[name, index] for index in range(n)] for name, n in many.items()}
 

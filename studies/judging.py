@@ -101,13 +101,13 @@ def judge(name: str, index: int, settings: Settings) -> dict[str, Any]:
     result = collect_benefit(problem, recording, fits)
     table = by_area(result, n_draws=settings.n_draws, seed=index).set_index("area")
     scored = result["scored"].values
-    measures = {}
+    measures, areas = {}, [area for area, *_ in AREAS]
     for measure, (_, without, with_) in measured_deviances(result).items():
         columns = {"median": measure, "low": f"{measure}_low", "high": f"{measure}_high"}
         measures[measure] = {
             "p": unit_p_values(np.where(scored, without - with_, np.nan)).tolist(),
             "gain": result[measure].values.tolist(),
-            **{end: [float(table[column].get(area, np.nan)) for area, *_ in AREAS] for end, column in columns.items()},
+            **{end: table[column].reindex(areas).tolist() for end, column in columns.items()},
         }
     converged = [result["converged"].values.mean()]
     if "control_converged" in result:

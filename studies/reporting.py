@@ -60,7 +60,7 @@ def write(text: str) -> None:
     """Put the tables between the marks of the README."""
     before, _, rest = README.read_text().partition(BEGIN)
     after = rest.partition(END)[2]
-    README.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+    README.write_text(f"{before}{BEGIN}\n{text}\n\n{END}{after}")
 
 
 def draw(counted: xr.Dataset, path: Path) -> None:
