@@ -3,6 +3,7 @@
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from numpy.typing import ArrayLike, NDArray
 
 from neurorec.plot.canvas import label_rows, note, start_axes
 from neurorec.plot.palette import COLOURS, FAINT, INK, MUTED
@@ -74,23 +75,25 @@ def reported_by_scenario(counted: xr.Dataset, *, ax: Axes | None = None) -> Axes
     return ax
 
 
-def _place(share: np.ndarray, column: int) -> np.ndarray:
-    return column + _WIDTH * np.sqrt(share)
+def _place(share: ArrayLike, column: int) -> NDArray[np.float64]:
+    return column + _WIDTH * np.sqrt(np.asarray(share, dtype=float))
 
 
 def _frame(ax: Axes, column: int, nominal: np.ndarray, n_rows: int) -> None:
     """Ends of a scenario's scale, and its nominal shares."""
     for end in (0.0, 1.0):
-        ax.axvline(_place(np.array(end), column), color=FAINT, linewidth=0.8, zorder=0)
+        ax.axvline(float(_place(end, column)), color=FAINT, linewidth=0.8, zorder=0)
     for r, share in enumerate(nominal):
-        ax.axvline(_place(share, column), color=COLOURS[r], linewidth=0.8, linestyle=(0, (4, 3)), alpha=0.7, zorder=1)
+        ax.axvline(
+            float(_place(share, column)), color=COLOURS[r], linewidth=0.8, linestyle=(0, (4, 3)), alpha=0.7, zorder=1
+        )
 
 
 def _label_columns(ax: Axes, counted: xr.Dataset) -> None:
     """Scenarios above, their scales below."""
     ticks, names = [], []
     for s, scenario in enumerate(counted["scenario"].values.astype(str)):
-        ticks += [float(_place(np.array(tick), s)) for tick in _TICKS]
+        ticks += [float(_place(tick, s)) for tick in _TICKS]
         names += [f"{100 * tick:.0f}" for tick in _TICKS]
         many = f"\n{int(counted['n_recordings'].values[s])} recordings" if "n_recordings" in counted else ""
         ax.annotate(
