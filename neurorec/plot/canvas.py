@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from neurorec.plot.palette import FAINT, INK, MUTED, readable
@@ -40,6 +41,16 @@ def label_rows(ax: Axes, names: Sequence[str], colours: Sequence[str]) -> None:
         label.set_fontweight("bold")
     for row in range(len(names) - 1):
         ax.axhline(row + 0.5, color=FAINT, linewidth=0.5, zorder=0)
+
+
+def log_axis(ax: Axes, values: NDArray[np.float64]) -> None:
+    """Make the horizontal axis logarithmic, with plain numbers as often as there is room for them."""
+    ax.set_xscale("log")
+    values = values[np.isfinite(values)]
+    wide = values.size > 0 and values.max() > 100 * values.min()
+    ax.xaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def note(ax: Axes, text: str) -> None:

@@ -5,10 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullFormatter
-from numpy.typing import NDArray
 
-from neurorec.plot.canvas import label_rows, note, start_axes
+from neurorec.plot.canvas import label_rows, log_axis, note, start_axes
 from neurorec.plot.intervals import median_interval
 from neurorec.plot.palette import INK, area_name, colours_for
 
@@ -61,18 +59,9 @@ def rates_by_area(recording: xr.Dataset, *, colours: Mapping[str, str] | None = 
         [palette[a] for a in names],
     )
     if counts:
-        _set_log(ax, mean[~silent])
+        log_axis(ax, mean[~silent])
     ax.set_xlabel("mean rate (spikes/s)" if counts else f"mean activity ({recording['activity'].attrs['units']})")
     if silent.any():
         n_silent = int(silent.sum())
         note(ax, f"{n_silent} unit{'s' * (n_silent > 1)} without a spike not drawn")
     return ax
-
-
-def _set_log(ax: Axes, values: NDArray[np.float64]) -> None:
-    """Make the horizontal axis logarithmic, with plain numbers as often as there is room for them."""
-    ax.set_xscale("log")
-    wide = values.size > 0 and values.max() > 100 * values.min()
-    ax.xaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    ax.xaxis.set_minor_formatter(NullFormatter())

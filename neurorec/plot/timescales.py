@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from neurorec.plot.canvas import label_rows, note, spread, start_axes
+from neurorec.plot.canvas import label_rows, log_axis, note, spread, start_axes
 from neurorec.plot.intervals import median_interval
 from neurorec.plot.palette import INK, MUTED, area_name, colours_for, readable
 
@@ -50,9 +50,9 @@ def timescale_by_area(
     names = sorted(middles, key=lambda a: (a == "", np.nan_to_num(middles[a].median, nan=np.inf), a))
     own = _own_timescales(areas)
     ax = start_axes(ax, width=6.4, height=1.2 + 0.5 * len(names))
-    ax.set_xscale("log")
     ends = [v for interval in [*middles.values(), *own.values()] for v in interval]
     low, high = _log_range(np.concatenate([tau, np.array(ends, dtype=float)]))
+    log_axis(ax, np.array([low, high]))
     titles = {"o": "median of units", "D": "mean autocorrelation"}
     for row, name in enumerate(names):
         mine = np.sort(tau[(area == name) & np.isfinite(tau)])
@@ -64,7 +64,6 @@ def timescale_by_area(
     labels = [f"{area_name(a)} ({np.count_nonzero(np.isfinite(tau[area == a]))} of {(area == a).sum()})" for a in names]
     label_rows(ax, labels, [palette[a] for a in names])
     ax.set_xlim(low, high)
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     ax.set_xlabel("autocorrelation timescale (ms)")
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, frameon=False, fontsize=8.5, borderaxespad=0.2)
     return ax

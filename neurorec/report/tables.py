@@ -162,7 +162,7 @@ def sources_table(result: xr.Dataset) -> Table:
     targets = sorted({name for name in areas if name})
     return Table(
         ["units of", *(f"partners of {name}" for name in sources)],
-        [[target, *(cell(target, i) for i in range(len(sources)))] for target in targets],
+        [[str(target), *(cell(target, i) for i in range(len(sources)))] for target in targets],
     )
 
 
