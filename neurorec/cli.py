@@ -19,6 +19,7 @@ examples:
   neurorec inspect session.nwb                        what the file holds and how it is read
   neurorec run session01.nwb session03.nwb -o out     everything derived from the files
   neurorec run --config out/study.toml                the same again, after editing its settings
+  neurorec reproduce runyan2017 -o out                the figures of a paper, on simulated sessions
 
 exit status: 0 done; 1 some sessions could not be analysed, the others are done; 2 nothing could be done;
 130 interrupted: the same command goes on where it stopped
@@ -81,15 +82,31 @@ def _parser() -> argparse.ArgumentParser:
     demo = verbs.add_parser("demo", help="the same on a bundled, simulated recording")
     demo.set_defaults(verb=_demo)
     demo.add_argument("-o", "--out", type=Path, metavar="OUT", default=Path("neurorec_demo"), help="folder of results")
-    for verb in (run, demo):
+    reproduce = verbs.add_parser("reproduce", help="do the analysis of a paper again, with its figures")
+    _add_reproduction(reproduce)
+    for verb in (run, demo, reproduce):
         verb.add_argument("--threads", type=int, metavar="N", help="cores to use (default: all)")
     inspect = verbs.add_parser("inspect", help="say what a file holds and how it would be read")
     inspect.set_defaults(verb=_inspect)
     inspect.add_argument("file", metavar="FILE", help="NWB file")
     inspect.add_argument("--json", action="store_true", help="for programs")
-    for verb in (run, demo, inspect):
+    for verb in (run, demo, reproduce, inspect):
         verb.add_argument("--debug", action="store_true", help="show where an error came from")
     return parser
+
+
+def _add_reproduction(verb: argparse.ArgumentParser) -> None:
+    verb.set_defaults(verb=_reproduce)
+    verb.add_argument("paper", choices=["runyan2017"], metavar="PAPER", help="runyan2017: doi:10.1038/nature23020")
+    verb.add_argument("files", nargs="*", metavar="FILE", help="recordings, one per session (default: simulated ones)")
+    verb.add_argument("-o", "--out", type=Path, metavar="OUT", default=Path("runyan2017"), help="folder of results")
+    sizes = verb.add_argument_group("sizes")
+    sizes.add_argument("--sessions", type=int, default=2, metavar="N", help="simulated, per area and context (2)")
+    sizes.add_argument("--units", type=int, default=45, metavar="N", help="per simulated session (45)")
+    sizes.add_argument("--trials", type=int, default=160, metavar="N", help="per simulated session (160)")
+    sizes.add_argument("--draws", type=int, default=20, metavar="N", help="subsamples of 37 units per session (20)")
+    sizes.add_argument("--folds", type=int, default=3, metavar="N", help="outer folds of whole trials (3)")
+    sizes.add_argument("--seed", type=int, default=0, metavar="N", help="from which everything random follows (0)")
 
 
 def _add_data_options(group: argparse._ArgumentGroup) -> None:
@@ -149,6 +166,31 @@ def _demo(arguments: argparse.Namespace) -> int:
     file = import_module("neurorec.datasets").demo_path()
     config = import_module("neurorec.study").config_from_dict({"data": {"files": [str(file)]}})
     return _study(config, arguments, arguments.out, source=None)
+
+
+def _reproduce(arguments: argparse.Namespace) -> int:
+    tqdm = import_module("tqdm").tqdm
+    with import_module("threadpoolctl").threadpool_limits(limits=arguments.threads):
+        found = import_module("neurorec.study").reproduce_runyan2017(
+            arguments.out,
+            arguments.files,
+            n_sessions=arguments.sessions,
+            n_units=arguments.units,
+            n_trials=arguments.trials,
+            n_draws=arguments.draws,
+            n_folds=arguments.folds,
+            seed=arguments.seed,
+            command=arguments.command,
+            n_jobs=arguments.threads,
+            say=lambda line: tqdm.write(f"neurorec: {line}", file=sys.stderr),
+            progress=True,
+        )
+    print(f"{_aligned(import_module('neurorec.report').medians_table(found.units))}\n")
+    print(f"{found.seconds:.0f} s of computing. Written:")
+    print("\n".join(f"  {path}" for path in found.written))
+    for name, reason in found.failures.items():
+        print(f"neurorec: {name} takes no part: {reason}", file=sys.stderr)
+    return _PARTLY if found.failures else _DONE
 
 
 def _inspect(arguments: argparse.Namespace) -> int:

@@ -16,6 +16,14 @@ from neurorec.plot.overview import population_rate, raster
 from neurorec.plot.palette import area_colours
 from neurorec.plot.power import power_against_sessions
 from neurorec.plot.rates import rates_by_area
+from neurorec.plot.runyan import (
+    code_across_sessions,
+    explained_distribution,
+    index_against,
+    index_against_lag,
+    index_by_context,
+    index_of_subsamples,
+)
 from neurorec.plot.scatter import uncoupled_against_coupled
 from neurorec.plot.timescales import autocorrelation_by_area, branching_slopes, timescale_by_area
 
@@ -29,11 +37,17 @@ __all__ = [
     "benefit_between_areas",
     "benefit_by_area",
     "branching_slopes",
+    "code_across_sessions",
     "consistency_against_lag",
     "control_names",
     "controls",
     "crackling_relation",
     "cumulative_information_by_area",
+    "explained_distribution",
+    "index_against",
+    "index_against_lag",
+    "index_by_context",
+    "index_of_subsamples",
     "information_over_time",
     "median_interval",
     "parts_by_area",

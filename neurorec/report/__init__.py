@@ -3,19 +3,33 @@
 from neurorec.report.facts import Provenance, SessionFacts, session_facts
 from neurorec.report.figures import SavedFigure, save_figures
 from neurorec.report.page import render, write_report
+from neurorec.report.reproduction import (
+    RankSum,
+    ReproductionFacts,
+    medians_table,
+    rank_sums,
+    save_reproduction_figures,
+    write_reproduction,
+)
 from neurorec.report.tables import Table, by_area_table
 from neurorec.report.words import answer, describe_term
 
 __all__ = [
     "Provenance",
+    "RankSum",
+    "ReproductionFacts",
     "SavedFigure",
     "SessionFacts",
     "Table",
     "answer",
     "by_area_table",
     "describe_term",
+    "medians_table",
+    "rank_sums",
     "render",
     "save_figures",
+    "save_reproduction_figures",
     "session_facts",
     "write_report",
+    "write_reproduction",
 ]
