@@ -57,8 +57,9 @@ def fit_model(
     """Fit a model to every unit on each training set, and score it on the held-out trials.
 
     For each unit and outer fold: ``min_b mean_t nll(y_t, base_t + a + x_t . b) + penalty P(b)``, with ``base_t`` the
-    linear predictor of the base model fitted on the same rows, and the penalty chosen on inner folds within them. No
-    model may predict a larger mean on a held-out bin than the largest it predicts on its training bins.
+    linear predictor of the base model fitted on the same rows, x the columns that the base lacks, and the penalty
+    chosen on inner folds within them. No model may predict a larger mean on a held-out bin than the largest it predicts
+    on its training bins.
 
     Parameters
     ----------
@@ -91,6 +92,8 @@ def fit_model(
     """
     if columns is None:
         columns = columns_of(model, problem.design["group"].values)
+    if base is not None:  # what the base has settled stays, see Model
+        columns = np.setdiff1d(columns, base["slot_feature"].values)
     folds = range(problem.n_folds) if folds is None else folds
     curvature = gram_eigh(_prepare(problem, columns, folds[0]).matrix)
 
@@ -301,10 +304,8 @@ def _as_base(
     intercept = np.array([[a for _, a in splits] for splits in kept])
     if base is not None:
         intercept = intercept + base["intercept"].values
-        below = base["slot_feature"].values
-        for slot in range(below.shape[1]):
-            unit, here = np.nonzero((feature == below[:, [slot]]) & (feature >= 0))
-            coef[:, :, unit, here] += base["coef"].values[:, :, unit, slot]
+        feature = np.concatenate([feature, base["slot_feature"].values], axis=1)
+        coef = np.concatenate([coef, base["coef"].values], axis=-1)
     return xr.Dataset(
         {
             "coef": (("fold", "split", "unit", "slot"), coef.astype(np.float32)),

@@ -92,7 +92,7 @@ MEASURES: dict[str, Measure] = {
         "uncoupled",
         "shifted_trial",
         "partners shifted in trial",
-        "left: what changes slowly, from trial to trial",
+        "left: what lasts a trial, and a little of what coupling does",
         "null",
     ),
     "benefit_shifted_session": Measure(

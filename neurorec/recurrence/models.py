@@ -11,9 +11,10 @@ from neurorec.recording import SelectionError
 class Model(NamedTuple):
     """One of the models that are compared.
 
-    A model starts from the linear predictor of its base, fitted on the same training bins, and the penalty is on the
-    departure from it: with an infinite penalty it *is* its base. So a model with many useless columns ends up no worse
-    than the simpler one, and a benefit of zero means zero.
+    A model starts from the linear predictor of its base, fitted on the same training bins, and adds the columns that
+    the base lacks: what the base has settled stays. With an infinite penalty it *is* its base, so a model with many
+    useless columns ends up no worse than the simpler one. Columns of the base fitted a second time would be shrunk less
+    than the first, and that gain would pass for a benefit.
 
     Attributes
     ----------
