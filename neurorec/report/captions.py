@@ -3,8 +3,8 @@
 import xarray as xr
 
 _PLANTED = {
-    "explained_deviance": " Broken: the true model on the same trials, uncoupled (the true drive, its intercept and "
-    "slope fitted) and coupled (the true log odds).",
+    "explained_deviance": " Broken: the truth on the same trials, uncoupled (the true drive) and coupled (the true "
+    "log odds), each with its intercept and slope fitted.",
     "coupling_index": " Diamonds: medians of the planted index, what the true log odds explain beyond the true drive. "
     "The same network was planted in both contexts; the index is larger where more drives it. Nothing was planted "
     "within a frame.",

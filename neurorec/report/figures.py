@@ -142,7 +142,7 @@ def _between_areas(result: xr.Dataset, keep: Callable[[Figure, str, str], None])
     matched = "benefit_from_matched" in result and bool(result["benefit_from_matched"].notnull().any())
     which = "Equally many partners of every area." if matched else "All partners, however many an area has."
     n = result.sizes["source_area"]
-    figure, ax = _canvas(2.2 + 0.55 * n, 1.6 + 0.42 * n)
+    figure, ax = _canvas(max(2.2 + 0.55 * n, 5.4), 1.6 + 0.42 * n)
     benefit_between_areas(result, matched=matched, ax=ax)
     keep(figure, "benefit_between_areas", CAPTIONS["benefit_between_areas"].format(which=which))
 

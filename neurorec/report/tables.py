@@ -126,7 +126,7 @@ def controls_table(result: xr.Dataset, table: pd.DataFrame) -> Table:
             [
                 str(result[name].attrs["long_name"]),
                 f"{fraction(middle.median)} [{fraction(middle.low)}, {fraction(middle.high)}]",
-                f"{share:.0%}".replace("-", "−") if np.isfinite(share) else "–",
+                f"{share:.0%}".replace("-0%", "0%").replace("-", "−") if np.isfinite(share) else "–",
                 *(fraction(value) for value in by_area),
                 str(result[name].attrs.get("says", "")),
             ]
