@@ -275,7 +275,7 @@ def index_against(
     palette, area = colours_for(units, colours), units["area"].values.astype(str)
     across, found = units[x].values.astype(float), units[value].values.astype(float)
     truth = units[planted].values if planted in units else np.full(found.size, np.nan)
-    limits = fair_range(np.concatenate([found, truth]))
+    limits = fair_range(found, include=[0.0, np.nanmax(truth) if _any(truth) else 0.0])
     ax.axhline(0, color=MUTED, linewidth=0.9, zorder=1)
     for name in sorted(set(area)):
         own = area == name
@@ -290,7 +290,7 @@ def index_against(
     ax.set_xlabel(str(units[x].attrs.get("long_name", x)))
     ax.set_ylabel(str(units[value].attrs.get("long_name", value)))
     ax.legend(frameon=False, fontsize=8.5, loc="best", handletextpad=0.1)
-    outside = beyond(found, limits._replace(outside=limits.outside[: found.size]))
+    outside = beyond(found, limits)
     note(ax, "; ".join(filter(None, ("hollow: planted" if _any(truth) else "", outside))))
     return ax
 

@@ -9,9 +9,11 @@ _PLANTED = {
     "The same network was planted in both contexts; the index is larger where more drives it. Nothing was planted "
     "within a frame.",
     "lags": " Broken: the planted kernels, exp(-lag / memory), scaled to the largest median of the area.",
-    "rate": " Hollow: the planted index of the same units.",
+    "rate": " Hollow: the planted index of the same units. More events let more be learnt, so that what "
+    "is found can follow the rate although what was planted does not.",
     "information": " Broken: a decoder that knows the true log odds, on the same activity; hollow: the same for units.",
-    "consistency": " Broken: the log odds of a decoder that knows the truth.",
+    "consistency": " Broken: a decoder that knows the true drive. What is found beyond it is the fitted decoder’s own; "
+    "likely (not tested) the pace of the run, which differs between trials and turns within one.",
 }
 
 _CAPTIONS = {
@@ -48,8 +50,8 @@ _CAPTIONS = {
     ),
     "consistency": (
         "Consistency of the {column} code. Correlation over trials of one condition between the population’s "
-        "log odds in one frame and in a later one, from coupled models; thin lines are sessions, thick ones "
-        "their means. What partners’ past predicts has been taken out of these log odds."
+        "log odds in one frame and in a later one, from uncoupled models (coupled ones take out what "
+        "partners’ past predicts); thin lines are sessions, thick ones their means."
     ),
     "planted_input": (
         "Planted input against coupling index. Each unit’s standard deviation of the input of its partners in"

@@ -30,6 +30,7 @@ from neurorec.report.figures import SavedFigure
 from neurorec.report.tables import Table, area_label, fraction, probability
 
 _DPI = 160
+_LONGEST = 2.0  # s; at longer lags few pairs of frames are left in a trial
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,7 @@ def save_reproduction_figures(
         keep(_information(code, colours), f"information_{column}", column=column, code=code)
         if "consistency" in code:
             figure, ax = _canvas(6.2, 4)
-            code_across_sessions(code, "consistency", colours=colours, ax=ax)
+            code_across_sessions(code.sel(lag=slice(0, _LONGEST)), "consistency", colours=colours, ax=ax)
             keep(figure, f"consistency_{column}", column=column)
     if "planted_input" in units:
         figure, ax = _canvas(5.8, 4.2)

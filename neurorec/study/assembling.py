@@ -101,8 +101,9 @@ def gather_codes(
     -------
     dict of str to xarray.Dataset
         By column, for the coupled model: ``information``, ``cumulative_information (row, time_from_event)`` of
-        populations, a row for each session's area, and ``consistency (row, lag)`` where there is one;
-        ``unit_information (unit)`` in the whole trial; bits; and ``planted_...`` of each where the truth is known.
+        populations, a row for each session's area, and ``unit_information (unit)`` in the whole trial, bits; for the
+        uncoupled model ``consistency (row, lag)`` where there is one: in coupled models partners' past has taken out
+        what lasts. ``planted_...`` of each where the truth is known.
     """
     return {column: _code(recordings, found) for column, found in asked.items()}
 
@@ -122,7 +123,8 @@ def _code(recordings: Mapping[str, xr.Dataset], sessions: Mapping[str, xr.Datase
             coords={"area": ("unit", one["area"].values.astype(str))},
         )
         if "consistency" in one:
-            row["consistency"] = (("row", "lag"), one["consistency"].values[kept])
+            steady = found["consistency"].sel(model="uncoupled").values[kept]
+            row["consistency"] = (("row", "lag"), steady)
             row = row.assign_coords(lag=_rounded(one["lag"].values))
         if has_truth(recording) and kept.sum() == 1 and found.attrs["column"] in ("stimulus", "choice"):
             truth = planted_code(recording, one)

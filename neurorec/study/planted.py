@@ -49,10 +49,14 @@ def true_log_odds(recording: xr.Dataset) -> xr.Dataset:
 
 
 def planted_index(recording: xr.Dataset, null_deviance: NDArray) -> xr.Dataset:
-    """What a model that knows the truth would explain: the ceiling of every fit, sampling noise included.
+    """What a model that knows the truth would explain.
 
-    The uncoupled truth is the true drive, with an intercept and a slope fitted to all trials, since without its
-    partners' input a unit's log odds are flatter; the coupled truth is the true log odds as they are.
+    The true log odds are the best prediction there is. The true drive is not quite the best without partners: what it
+    does to them comes back through coupling, and behaviour predicts that as well. So a fitted uncoupled model may
+    explain a little more than the true drive, and the planted index holds that little.
+
+    The uncoupled truth is the true drive, the coupled truth the true log odds; each with an intercept and a slope
+    fitted to all trials, since without its partners' input a unit's log odds are flatter.
 
     Parameters
     ----------
@@ -70,10 +74,13 @@ def planted_index(recording: xr.Dataset, null_deviance: NDArray) -> xr.Dataset:
     inside = np.flatnonzero(recording["trial_id"].isin(recording["trial"]).values)
     event = recording["activity"].values[inside] > 0
     truth = true_log_odds(recording).isel(time=inside)
-    flat = np.array([_flattened(d, e) for d, e in zip(truth["drive"].values.T, event.T, strict=True)]).T
+    fitted = {
+        name: np.array([_flattened(odds, e) for odds, e in zip(truth[name].values.T, event.T, strict=True)]).T
+        for name in ("drive", "log_odds")
+    }
     with np.errstate(divide="ignore", invalid="ignore"):
-        uncoupled = 1 - _deviance(flat, event).sum(axis=0) / null_deviance
-        coupled = 1 - _deviance(truth["log_odds"].values, event).sum(axis=0) / null_deviance
+        uncoupled = 1 - _deviance(fitted["drive"], event).sum(axis=0) / null_deviance
+        coupled = 1 - _deviance(fitted["log_odds"], event).sum(axis=0) / null_deviance
     found = {
         "planted_uncoupled": uncoupled,
         "planted_coupled": coupled,
@@ -98,10 +105,10 @@ def planted_code(recording: xr.Dataset, found: xr.Dataset) -> xr.Dataset:
     -------
     xarray.Dataset
         ``planted_information``, ``planted_cumulative_information (time_from_event)`` of the population and
-        ``planted_unit_information (unit)``, in the whole trial, bits; ``planted_consistency (lag)`` where `found` has
-        one.
+        ``planted_unit_information (unit)``, in the whole trial, bits; ``planted_consistency (lag)`` of a decoder that
+        knows the true drive, and nothing of partners, where `found` has a consistency.
     """
-    likelihood = _class_likelihood(recording, found)
+    likelihood = _class_likelihood(recording, found, coupled=True)
     classes = found["class"].values.astype(str).tolist()
     label = np.array([classes.index(name) for name in found["true_class"].values.astype(str)])
     prior, together = found["prior"].values, likelihood.sum(axis=-1)
@@ -120,8 +127,9 @@ def planted_code(recording: xr.Dataset, found: xr.Dataset) -> xr.Dataset:
         }
     )
     if "consistency" in found:
+        alone = _class_likelihood(recording, found, coupled=False).sum(axis=-1)
         steady = log_odds_consistency(
-            together[1] - together[0],
+            alone[1] - alone[0],
             np.char.add(found["true_class"].values.astype(str), found["condition"].values.astype(str)),
             max_lag=found.sizes["lag"] - 1,
             n_draws=2,
@@ -179,12 +187,16 @@ def _input(recording: xr.Dataset, drive: NDArray) -> NDArray:
     return traces @ recording["true_coupling"].values.T
 
 
-def _class_likelihood(recording: xr.Dataset, found: xr.Dataset) -> NDArray:
-    """True log likelihood ``(class, trial, time, unit)`` had each trial been of each class; NaN where no frame is."""
+def _class_likelihood(recording: xr.Dataset, found: xr.Dataset, *, coupled: bool) -> NDArray:
+    """Log likelihood ``(class, trial, time, unit)`` had each trial been of each class; NaN where no frame is.
+
+    From the true log odds, or from the true drive alone.
+    """
     rows = recording.indexes["trial"].get_indexer(found["trial"].values)
     location, side = _trial_values(recording)
     recorded = _drive(recording, location, side)
-    arriving, event = _input(recording, recorded), recording["activity"].values > 0
+    arriving = _input(recording, recorded) if coupled else np.zeros(recorded.shape)
+    event = recording["activity"].values > 0
     width, start = float(recording["activity"].attrs["bin_width"]), recording["start"].values[rows]
     axis = np.round(found["time_from_event"].values / width).astype(int)
     ids = found["trial"].values.tolist()
@@ -205,18 +217,18 @@ def _class_likelihood(recording: xr.Dataset, found: xr.Dataset) -> NDArray:
     return out
 
 
-def _flattened(drive: NDArray, event: NDArray) -> NDArray:
-    """The drive of a unit, with the intercept and slope at which it says most of its events."""
+def _flattened(odds: NDArray, event: NDArray) -> NDArray:
+    """Log odds of a unit, with the intercept and slope at which they say most of its events."""
 
     def loss(at: NDArray) -> float:
-        return float(_deviance(at[0] + at[1] * drive, event).mean())
+        return float(_deviance(at[0] + at[1] * odds, event).mean())
 
     def slope(at: NDArray) -> NDArray:
-        wrong = expit(at[0] + at[1] * drive) - event
-        return 2 * np.array([wrong.mean(), (wrong * drive).mean()])
+        wrong = expit(at[0] + at[1] * odds) - event
+        return 2 * np.array([wrong.mean(), (wrong * odds).mean()])
 
     found = minimize(loss, np.array([0.0, 1.0]), jac=slope, method="BFGS").x
-    return found[0] + found[1] * drive
+    return found[0] + found[1] * odds
 
 
 def _deviance(log_odds: NDArray, event: NDArray) -> NDArray:

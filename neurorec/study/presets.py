@@ -19,7 +19,8 @@ _PENALTIES = (float("inf"), 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)  # per bin
 # times. Here behaviour is fitted first, at a penalty of its own, and the coupled model departs from it; at a tenth of
 # the price of partners, behaviour would fit noise anew long before any partner could enter. So in a departure behaviour
 # costs as much as partners, and their mean twice as much, as in the paper. On simulated sessions of 160 trials this
-# finds half of what the true log odds explain beyond the true drive in PPC; the paper's weights find next to nothing.
+# finds a third to a half of what was planted in PPC (of what the true log odds explain beyond the true drive), and the
+# paper's weights next to nothing.
 _WEIGHT_OF_DEPARTURES = {"PopulationMean": 2.0}
 _RUNYAN_STEPS = ("uncoupled", "coupled", "same_bin", "matched", "lags")
 
