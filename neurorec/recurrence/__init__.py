@@ -1,15 +1,11 @@
 """The benefit of recurrence: what coupling buys, by area, and whether to believe it."""
 
 from neurorec.recurrence.benefit import collect_benefit, recurrence_benefit
-from neurorec.recurrence.bootstrap import Bootstrap, hierarchical_bootstrap
 from neurorec.recurrence.by_area import FEWEST_EVENTS, all_units, by_area, pool_sessions
-from neurorec.recurrence.coding import INFORMATIVE, class_information, code_consistency
-from neurorec.recurrence.consistency import Consistency, log_odds_consistency
 from neurorec.recurrence.controls.matched import fit_matched, fit_matched_rate, fit_matched_trials, matched_sources
-from neurorec.recurrence.effect_size import EffectSizes, cliffs_delta, effect_sizes
 from neurorec.recurrence.fitting import fit_model
 from neurorec.recurrence.folds import deal_trials, training_bins
-from neurorec.recurrence.information import (
+from neurorec.recurrence.information.bits import (
     Decoded,
     Information,
     average_information,
@@ -19,12 +15,17 @@ from neurorec.recurrence.information import (
     decoded_information,
     find_power,
 )
+from neurorec.recurrence.information.coding import INFORMATIVE, class_information, code_consistency
+from neurorec.recurrence.information.consistency import Consistency, log_odds_consistency
 from neurorec.recurrence.measures import MEASURES, Measure, measured_deviances
 from neurorec.recurrence.models import COUPLED, FULL, HISTORY, UNCOUPLED, Model
-from neurorec.recurrence.permutation import PermutationTest, permutation_test
-from neurorec.recurrence.power import power_by_sessions
 from neurorec.recurrence.problem import PENALTIES, Problem, pose_problem
-from neurorec.recurrence.statistics import AreaEffect, compare_areas, false_discovery, unit_p_values
+from neurorec.recurrence.statistics.areas import AreaEffect, compare_areas
+from neurorec.recurrence.statistics.bootstrap import Bootstrap, hierarchical_bootstrap
+from neurorec.recurrence.statistics.effect_size import EffectSizes, cliffs_delta, effect_sizes
+from neurorec.recurrence.statistics.permutation import PermutationTest, permutation_test
+from neurorec.recurrence.statistics.power import power_by_sessions
+from neurorec.recurrence.statistics.units import false_discovery, unit_p_values
 from neurorec.recurrence.steps import STEPS, check_steps, count_fits, fit_step, needs_of
 
 __all__ = [

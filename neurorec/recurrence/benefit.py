@@ -12,7 +12,7 @@ from neurorec.recurrence.fitting import null_fit
 from neurorec.recurrence.measures import MAIN, MEASURES, gather_deviances, measure_all
 from neurorec.recurrence.problem import N_DRAWS, PENALTIES, Problem, pose_problem
 from neurorec.recurrence.scores import pooled_gain, score_folds
-from neurorec.recurrence.statistics import false_discovery, unit_p_values
+from neurorec.recurrence.statistics.units import false_discovery, unit_p_values
 from neurorec.recurrence.steps import STEPS, check_steps, count_fits, fit_step
 
 

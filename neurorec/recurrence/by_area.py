@@ -8,11 +8,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neurorec.recording import InputError
-from neurorec.recurrence.bootstrap import interval_of
 from neurorec.recurrence.measures import measured_deviances
-from neurorec.recurrence.permutation import permutation_test
 from neurorec.recurrence.scores import pooled_gain
-from neurorec.recurrence.statistics import compare_areas, false_discovery
+from neurorec.recurrence.statistics.areas import compare_areas
+from neurorec.recurrence.statistics.bootstrap import interval_of
+from neurorec.recurrence.statistics.permutation import permutation_test
+from neurorec.recurrence.statistics.units import false_discovery
 
 FEWEST_EVENTS = 30  # a unit with fewer spikes says nothing about its area, but its noise would
 

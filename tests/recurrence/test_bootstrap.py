@@ -4,8 +4,8 @@ from scipy import stats
 
 from neurorec.recording import InputError
 from neurorec.recurrence import cliffs_delta, compare_areas, effect_sizes, hierarchical_bootstrap
-from neurorec.recurrence.bootstrap import draw_units
-from neurorec.recurrence.cells import tidy_units
+from neurorec.recurrence.statistics.bootstrap import draw_units
+from neurorec.recurrence.statistics.cells import tidy_units
 
 
 def rng(seed=0):

@@ -6,9 +6,9 @@ import pytest
 from scipy import stats
 from statsmodels.regression.mixed_linear_model import MixedLM
 
-from neurorec.recurrence.cells import cells_of, tidy_units
-from neurorec.recurrence.mixed import fit_mixed
-from neurorec.recurrence.noncentral import noncentral_below, noncentrality_interval
+from neurorec.recurrence.statistics.cells import cells_of, tidy_units
+from neurorec.recurrence.statistics.mixed import fit_mixed
+from neurorec.recurrence.statistics.noncentral import noncentral_below, noncentrality_interval
 
 
 def drawn(seed, n_sessions=6):

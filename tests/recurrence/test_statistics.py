@@ -4,7 +4,8 @@ import statsmodels.stats.multitest as multitest
 from scipy import stats
 
 from neurorec.recording import InputError
-from neurorec.recurrence import compare_areas, false_discovery, statistics, unit_p_values
+from neurorec.recurrence import compare_areas, false_discovery, unit_p_values
+from neurorec.recurrence.statistics import areas as areas_module
 
 
 def test_unit_p_values_equal_a_t_test():
@@ -88,8 +89,8 @@ def test_fallback_when_the_mixed_model_does_not_converge(monkeypatch):
     area, session = np.tile(np.repeat(["A", "B"], 10), 5), np.repeat([f"s{i}" for i in range(5)], 20)
     value = rng.normal(size=100) + 3 * (area == "B")
     fitted = compare_areas(value, area, session)
-    fit_mixed = statistics.fit_mixed
-    monkeypatch.setattr(statistics, "fit_mixed", lambda *a: fit_mixed(*a)._replace(converged=False))
+    fit_mixed = areas_module.fit_mixed
+    monkeypatch.setattr(areas_module, "fit_mixed", lambda *a: fit_mixed(*a)._replace(converged=False))
     fallen = compare_areas(value, area, session)
     assert "did not converge" in fallen.method
     assert fitted.converged

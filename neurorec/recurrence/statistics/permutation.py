@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurorec.recording import InputError
-from neurorec.recurrence.cells import Cells, against_others, cells_of, tidy_units
-from neurorec.recurrence.mixed import fit_mixed
+from neurorec.recurrence.statistics.cells import Cells, against_others, cells_of, tidy_units
+from neurorec.recurrence.statistics.mixed import fit_mixed
 
 Statistic = Callable[[NDArray[np.float64]], float]
 _CHUNK = 2000  # arrangements at a time, which bounds memory

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neurorec.recurrence.information import FEWEST_TRIALS, quantiles
+from neurorec.recurrence.information.bits import FEWEST_TRIALS, quantiles
 
 
 class Consistency(NamedTuple):

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neurorec.recurrence.bootstrap import clusters_of, draw_units, interval_of
-from neurorec.recurrence.cells import Units, against_others, cells_of, tidy_units
+from neurorec.recurrence.statistics.bootstrap import clusters_of, draw_units, interval_of
+from neurorec.recurrence.statistics.cells import Units, against_others, cells_of, tidy_units
 
 MEASURES = ("mean_difference", "median_difference", "cliffs_delta", "session_spreads")
 

@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from neurorec.recording import InputError
-from neurorec.recurrence.cells import Cells
-from neurorec.recurrence.mixed import COMPONENTS
-from neurorec.recurrence.noncentral import noncentral_below
-from neurorec.recurrence.statistics import AreaEffect, compare_cells
+from neurorec.recurrence.statistics.areas import AreaEffect, compare_cells
+from neurorec.recurrence.statistics.cells import Cells
+from neurorec.recurrence.statistics.mixed import COMPONENTS
+from neurorec.recurrence.statistics.noncentral import noncentral_below
 
 
 def power_by_sessions(

@@ -7,9 +7,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neurorec.recording import SelectionError
-from neurorec.recurrence.consistency import log_odds_consistency
-from neurorec.recurrence.hypotheses import Hypotheses, held_out_log_likelihood, pose_hypotheses
-from neurorec.recurrence.information import Decoded, average_information, decode_trials, find_power
+from neurorec.recurrence.information.bits import Decoded, average_information, decode_trials, find_power
+from neurorec.recurrence.information.consistency import log_odds_consistency
+from neurorec.recurrence.information.hypotheses import Hypotheses, held_out_log_likelihood, pose_hypotheses
 from neurorec.recurrence.problem import Problem
 
 INFORMATIVE = 0.06  # bit, cumulative: Runyan et al. 2017

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, optimize
 
-from neurorec.recurrence.cells import Cells, membership
+from neurorec.recurrence.statistics.cells import Cells, membership
 
 COMPONENTS: tuple[str, ...] = ("unit", "area_in_session", "session", "subject")
 
@@ -84,7 +84,7 @@ def fit_mixed(cells: Cells, n_areas: int, *, common_mean: bool = False) -> Mixed
 
     Examples
     --------
-    >>> from neurorec.recurrence.cells import cells_of, tidy_units
+    >>> from neurorec.recurrence.statistics.cells import cells_of, tidy_units
     >>> value = np.random.default_rng(0).normal(size=60)
     >>> units = tidy_units(value, ["A", "B"] * 30, np.repeat(["s", "t", "u"], 20))
     >>> fit_mixed(cells_of(units), 2).converged
@@ -223,7 +223,7 @@ def freedom_of(contrast: NDArray[np.float64], fit: MixedFit) -> float:
 
     Examples
     --------
-    >>> from neurorec.recurrence.cells import cells_of, tidy_units
+    >>> from neurorec.recurrence.statistics.cells import cells_of, tidy_units
     >>> value = np.random.default_rng(0).normal(size=60)
     >>> units = tidy_units(value, ["A", "B"] * 30, np.repeat(["s", "t", "u"], 20))
     >>> round(freedom_of(np.array([1.0, -1.0]), fit_mixed(cells_of(units), 2)), 6)
@@ -261,7 +261,7 @@ def joint_freedom(contrasts: NDArray[np.float64], fit: MixedFit) -> float:
 
     Examples
     --------
-    >>> from neurorec.recurrence.cells import cells_of, tidy_units
+    >>> from neurorec.recurrence.statistics.cells import cells_of, tidy_units
     >>> value = np.random.default_rng(0).normal(size=60)
     >>> units = tidy_units(value, ["A", "B", "C"] * 20, np.repeat(["s", "t", "u"], 20))
     >>> round(joint_freedom(np.array([[1.0, -1.0, 0.0], [0.0, 1.0, -1.0]]), fit_mixed(cells_of(units), 3)), 1) > 3

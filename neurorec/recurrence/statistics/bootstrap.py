@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
 from neurorec.recording import InputError
-from neurorec.recurrence.cells import Units, against_others, tidy_units
+from neurorec.recurrence.statistics.cells import Units, against_others, tidy_units
 
 Statistic = Callable[[NDArray[np.float64]], float]
 Kind = Literal["expanded", "percentile", "bca"]
@@ -205,7 +205,7 @@ def draw_units(units: Units, n_draws: int, rng: np.random.Generator) -> Iterator
     Parameters
     ----------
     units : Units
-        From `neurorec.recurrence.cells.tidy_units`.
+        From `neurorec.recurrence.statistics.cells.tidy_units`.
     n_draws : int
         Draws.
     rng : numpy.random.Generator

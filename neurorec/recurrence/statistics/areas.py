@@ -1,4 +1,4 @@
-"""Statistics: is a benefit there, and does it differ between areas?"""
+"""Areas: does a quantity differ between them?"""
 
 from typing import NamedTuple
 
@@ -7,9 +7,9 @@ import statsmodels.api as sm
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from neurorec.recurrence.cells import Cells, Units, against_others, cells_of, membership, tidy_units
-from neurorec.recurrence.mixed import COMPONENTS, MixedFit, fit_mixed, freedom_of, joint_freedom
-from neurorec.recurrence.noncentral import noncentrality_interval
+from neurorec.recurrence.statistics.cells import Cells, Units, against_others, cells_of, membership, tidy_units
+from neurorec.recurrence.statistics.mixed import COMPONENTS, MixedFit, fit_mixed, freedom_of, joint_freedom
+from neurorec.recurrence.statistics.noncentral import noncentrality_interval
 
 
 class AreaEffect(NamedTuple):
@@ -59,60 +59,6 @@ class AreaEffect(NamedTuple):
     variance: dict[str, float]
     intraclass: float
     converged: bool
-
-
-def unit_p_values(gain: ArrayLike) -> NDArray[np.float64]:
-    """Probability of so large a mean held-out gain over trials if there were none, one-sided, by Student's t.
-
-    A model with useless predictors loses on held-out trials, so the test errs on the side of no benefit.
-
-    Parameters
-    ----------
-    gain : array_like (unit, trial)
-        Held-out deviance of the simpler model less that of the richer one; NaN where a trial does not count.
-
-    Returns
-    -------
-    ndarray (unit,)
-        Missing with fewer than three trials or no variation.
-
-    Examples
-    --------
-    >>> unit_p_values([[1.0, 1.2, 0.9, 1.1], [1.0, -1.0, 0.5, -0.5]]).round(3).tolist()
-    [0.0, 0.5]
-    """
-    gain = np.asarray(gain, dtype=float)
-    n = np.isfinite(gain).sum(axis=1)
-    mean = np.where(np.isfinite(gain), gain, 0).sum(axis=1) / np.maximum(n, 1)
-    spread = np.sqrt(np.where(np.isfinite(gain), (gain - mean[:, None]) ** 2, 0).sum(axis=1) / np.maximum(n - 1, 1))
-    possible = (n >= 3) & (spread > 0)
-    t = np.divide(mean * np.sqrt(n), spread, out=np.zeros_like(mean), where=possible)
-    return np.where(possible, stats.t.sf(t, np.maximum(n - 1, 1)), np.nan)
-
-
-def false_discovery(p_values: ArrayLike) -> NDArray[np.float64]:
-    """Benjamini-Hochberg q-values; missing p-values stay missing and are not counted.
-
-    Parameters
-    ----------
-    p_values : array_like (test,)
-        Probabilities.
-
-    Returns
-    -------
-    ndarray (test,)
-
-    Examples
-    --------
-    >>> false_discovery([0.01, 0.04, np.nan]).tolist()
-    [0.02, 0.04, nan]
-    """
-    p = np.asarray(p_values, dtype=float)
-    q = np.full(p.shape, np.nan)
-    known = np.isfinite(p)
-    if known.any():
-        q[known] = stats.false_discovery_control(p[known])
-    return q
 
 
 def compare_areas(
@@ -186,7 +132,7 @@ def compare_cells(cells: Cells, areas: list[str]) -> AreaEffect:
     Parameters
     ----------
     cells : Cells
-        From `neurorec.recurrence.cells.cells_of`, of means.
+        From `neurorec.recurrence.statistics.cells.cells_of`, of means.
     areas : list of str
         Names of the areas.
 
@@ -340,30 +286,3 @@ def _fit_cells(cells: Cells, n_areas: int, weight: NDArray[np.float64], why: str
     variance["unit"] = cells.squares / inner if inner else np.nan
     method = f"least squares on area-by-session means ({why})"
     return _Means(mean, covariance, np.full(n_areas, freedom), freedom, method, variance, converged=False)
-
-
-def bootstrap_interval(draws: ArrayLike, *, level: float = 0.95) -> tuple[float, float]:
-    """Percentile interval of bootstrap draws.
-
-    Parameters
-    ----------
-    draws : array_like (draw,)
-        A statistic in each draw; missing draws are left out.
-    level : float
-        Coverage.
-
-    Returns
-    -------
-    low, high : float
-
-    Examples
-    --------
-    >>> bootstrap_interval(np.arange(101), level=0.5)
-    (25.0, 75.0)
-    """
-    draws = np.asarray(draws, dtype=float)
-    draws = draws[np.isfinite(draws)]
-    if not draws.size:
-        return (np.nan, np.nan)
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)

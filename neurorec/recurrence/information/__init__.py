@@ -1,0 +1,1 @@
+"""Information: what activity says about the class of a trial."""

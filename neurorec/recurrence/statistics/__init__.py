@@ -1,0 +1,1 @@
+"""Statistics: what units, areas and sessions can be told apart by."""
