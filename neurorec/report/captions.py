@@ -98,6 +98,11 @@ def caption(
     """
     kind = name.removesuffix(f"_{column}") if column else name
     bits = 0.06 if code is None else float(code.attrs["informative_bits"])
-    about = {"bits": bits, "n": n, "n_draws": n_draws, "tests": tests or "There is one area, and nothing to compare"}
+    about = {
+        "bits": bits,
+        "n": n,
+        "n_draws": n_draws,
+        "tests": tests or "Here, areas have fewer than two sessions each, and are not compared",
+    }
     text = _CAPTIONS[kind].format(column=f"the {column}" if kind == "information" else column, **about)
     return text + (_PLANTED.get(kind, "") if planted else "")

@@ -45,6 +45,8 @@ class ReproductionFacts:
         Whether the sessions were made for it.
     n_draws, n_folds, n_sources : int
         Subsamples per session, outer folds, and sources of every unit in the subsamples.
+    silence : bool
+        Whether what lies before a stretch of observed frames counts as silence.
     weight, published_weight : dict of str to float
         Penalty weights by term, 1 for the others.
     failures : dict of str to str
@@ -62,6 +64,7 @@ class ReproductionFacts:
     n_draws: int = 0
     n_folds: int = 0
     n_sources: int = 0
+    silence: bool = False
     weight: dict[str, float] = field(default_factory=dict)
     published_weight: dict[str, float] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
@@ -211,7 +214,7 @@ def rank_sums(draws: xr.Dataset) -> list[RankSum]:
     Returns
     -------
     list of RankSum
-        For every pair of areas; empty with one area.
+        For every pair of areas of two sessions or more each.
 
     Examples
     --------
@@ -223,7 +226,7 @@ def rank_sums(draws: xr.Dataset) -> list[RankSum]:
     """
     middle = np.nanmedian(draws["benefit_by_draw"].values, axis=1)
     area, context = draws["area"].values.astype(str), draws["context"].values.astype(str)
-    names, found = sorted(set(area)), []
+    names, found = sorted(set(area.tolist())), []
     subsets = {name: context == name for name in sorted(set(context))}
     if len(subsets) > 1:
         subsets["all sessions"] = np.ones(area.size, dtype=bool)
@@ -231,9 +234,9 @@ def rank_sums(draws: xr.Dataset) -> list[RankSum]:
         for i, first in enumerate(names):
             for second in names[i + 1 :]:
                 a, b = middle[here & (area == first)], middle[here & (area == second)]
-                if a.size and b.size:
+                if min(a.size, b.size) > 1:
                     p, least = (float(mannwhitneyu(*pair, method="exact").pvalue) for pair in ((a, b), _apart(a, b)))
-                    found.append(RankSum(label, (first, second), (a.size, b.size), p, least))
+                    found.append(RankSum(str(label), (first, second), (a.size, b.size), p, least))
     return found
 
 
@@ -363,9 +366,12 @@ def _left_out(units: xr.Dataset, draws: xr.Dataset | None, codes: Mapping[str, x
 
 
 def _shown(figure: SavedFigure) -> dict[str, str | int]:
+    wide = ("explained_deviance", "coupling_index", "information")
     head, _, rest = figure.caption.partition(". ")
     picture = base64.b64encode(figure.png.read_bytes()).decode("ascii")
-    return {"number": figure.number, "head": f"{head}.", "rest": rest, "source": f"data:image/png;base64,{picture}"}
+    source = f"data:image/png;base64,{picture}"
+    size = "" if figure.name.partition("_")[2].startswith(wide) else "narrow"
+    return {"number": figure.number, "head": f"{head}.", "rest": rest, "source": source, "size": size}
 
 
 @cache

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from neurorec.datasets import RUNYAN_AREAS, simulate_runyan2017
-from neurorec.design import RUNYAN2017
+from neurorec.design import RUNYAN2017, find_runs
 from neurorec.io import load_dataset, save_recording
 from neurorec.recording import InputError
 from neurorec.recurrence import matched_sources
@@ -25,6 +25,7 @@ from neurorec.study.stages import finish_stage, plan_stage
 
 _PRESET = "runyan2017"
 _SOURCES = 36  # subsamples of 37 units, as in the paper
+_LONGEST = 10.0  # s, the filters of the design
 _CONTEXTS = ("active", "passive")
 _LIMIT_OF_COMBINATIONS = 12  # values of a trial column beyond which nothing is asked about it
 
@@ -124,7 +125,7 @@ def reproduce_runyan2017(
         folds=n_folds, inner_folds=2, n_draws=n_draws, penalties=None if penalties is None else tuple(penalties)
     )
     config = apply_preset(StudyConfig(data=DataSettings(files=chosen), fit=fit, seed=seed, preset=_PRESET))
-    config = replace(config, fit=replace(config.fit, n_matched=_sources(config, out / "study")))
+    config = _fitted_to(config, out / "study")
     how: dict[str, Any] = {"command": command, "n_jobs": n_jobs, "say": say, "progress": progress}
     main = run_study(config, out / "study", **how)
     literal = replace(config.fit, penalty_weight=dict(RUNYAN2017.penalty_weight), steps=("uncoupled", "coupled"))
@@ -139,6 +140,7 @@ def reproduce_runyan2017(
         n_folds=n_folds,
         n_sources=settled.fit.n_matched or 0,
         published_weight=dict(RUNYAN2017.penalty_weight),
+        silence=settled.fit.edges == "zero",
         weight=dict(settled.fit.penalty_weight or {}),
         failures=main.failures | failures,
         seconds=main.seconds + beside.seconds + seconds,
@@ -172,15 +174,25 @@ def _simulate(folder: Path, *, n_sessions: int, n_units: int, n_trials: int, see
     return paths
 
 
-def _sources(config: StudyConfig, out: Path) -> int | None:
-    """Sources of every unit in the subsamples: 36, or as many as the smallest area of all sessions allows."""
-    areas = []
+def _fitted_to(config: StudyConfig, out: Path) -> StudyConfig:
+    """Settle what depends on the recordings.
+
+    Sources of every unit in the subsamples: 36, or as many as the smallest area of all sessions allows. And where a
+    recording has stretches shorter than the filters, as when trials alone were observed, what lies before them counts
+    as silence: no frame would be left otherwise.
+    """
+    areas, shortest = [], np.inf
     for session in name_sessions(config, out):
         try:
-            areas.append(read_session(session, config)[0].recording()["area"].values.astype(str))
+            recording = read_session(session, config)[0].recording()
         except Exception:  # the study says what is wrong with the file
             continue
-    return min(_SOURCES, matched_sources(areas)) or None
+        areas.append(recording["area"].values.astype(str))
+        n_bins = np.unique(find_runs(recording).label, return_counts=True)[1].min()
+        shortest = min(shortest, float(n_bins * recording["activity"].attrs["bin_width"]))
+    edges = "zero" if shortest < _LONGEST else config.fit.edges
+    n_matched = min(_SOURCES, matched_sources(areas)) or None
+    return replace(config, fit=replace(config.fit, n_matched=n_matched, edges=edges))
 
 
 def _settle(
