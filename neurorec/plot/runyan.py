@@ -178,7 +178,8 @@ def index_of_subsamples(draws: xr.Dataset, *, colours: Mapping[str, str] | None 
         if values.size:
             middle = np.median(values)
             ax.plot([middle, middle], [row - 0.32, row + 0.32], color=INK, linewidth=1.8, zorder=3)
-        names.append(str(one["session"].values).replace("_", " "))
+        several = (draws["session"].values == one["session"].values).sum() > 1
+        names.append(str(one["session"].values).replace("_", " ") + (f", {one['area'].values}" if several else ""))
     label_rows(ax, names, [palette[str(draws["area"].values[at])] for at in order])
     ax.set_xlabel("median coupling index of a draw\n(fraction of deviance explained)")
     return ax

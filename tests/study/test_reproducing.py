@@ -3,16 +3,17 @@
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
 from neurorec import cli
 from neurorec.datasets import RunyanArea, runyan2017, simulate_runyan2017
 from neurorec.io import save_recording
-from neurorec.recording import InputError, binarise
+from neurorec.recording import InputError, binarise, recording_from_arrays
 from neurorec.recurrence import by_area
 from neurorec.report import medians_table
-from neurorec.study import StudyConfig, reproduce_runyan2017, reproducing, running
+from neurorec.study import DataSettings, StudyConfig, reproduce_runyan2017, reproducing, running
 from neurorec.study.assembling import context_of
 from neurorec.study.planted import has_truth, planted_index, true_log_odds
 from neurorec.study.presets import apply_preset
@@ -132,6 +133,24 @@ def test_a_context_is_an_attribute_or_a_column_of_one_value():
     assert context_of(plain) == "active"
     assert context_of(plain.assign(context=("trial", ["active", "passive"]))) == ""
     assert context_of(plain.drop_vars("context")) == ""
+
+
+def test_trials_alone_leave_frames_to_fit(tmp_path):
+    activity = np.random.default_rng(0).poisson(0.3, (400, 12))
+    trials = pd.DataFrame({"start": np.arange(40) * 5.0, "stop": np.arange(40) * 5.0 + 0.3})
+    time = (trials["start"].to_numpy()[:, None] + 0.03 * np.arange(10)).ravel()
+    recording = recording_from_arrays(
+        activity, bin_width=0.03, time=time, segment=np.repeat(np.arange(40), 10), area="V1", trials=trials
+    )
+    path = save_recording(recording, tmp_path / "short.nc")
+    config = apply_preset(StudyConfig(DataSettings(files=(str(path),)), preset="runyan2017"))
+    fit = reproducing._fitted_to(config, tmp_path / "study").fit
+    assert (fit.edges, fit.n_matched) == ("zero", 11)
+
+
+def test_long_imaging_keeps_edges(files, tmp_path):
+    config = apply_preset(StudyConfig(DataSettings(files=tuple(map(str, files))), preset="runyan2017"))
+    assert reproducing._fitted_to(config, tmp_path).fit.edges == "drop"
 
 
 def test_sizes_below_one_are_refused(tmp_path):
