@@ -34,8 +34,8 @@ def score_folds(null: xr.Dataset, fits: dict[str, xr.Dataset], fold: NDArray[np.
     possible = _possible(null, member)
     scored = scored_trials(null, fold)
     model = np.stack([fits[name]["deviance"].values for name in names], axis=-1)
-    by_fold: NDArray[np.float64] = np.einsum("utm,tf->ufm", np.where(scored[:, :, None], model, 0), member)
-    null_fold: NDArray[np.float64] = np.asarray(np.where(scored, null["deviance"].values, 0.0) @ member.astype(np.float64))
+    by_fold = np.einsum("utm,tf->ufm", np.where(scored[:, :, None], model, 0), member)
+    null_fold = np.where(scored, null["deviance"].values, 0.0) @ member
     with np.errstate(divide="ignore", invalid="ignore"):
         fde = np.where(possible[:, :, None], 1 - by_fold / null_fold[:, :, None], np.nan)
         pooled = 1 - by_fold.sum(axis=1) / null_fold.sum(axis=1, keepdims=True)

@@ -4,7 +4,6 @@ import matplotlib
 
 matplotlib.use("agg")
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,13 +19,6 @@ PARTS = {"unique_partners": 0.5, "unique_population": -0.1, "unique_history": 0.
 
 def said(name: str, kind: str) -> dict[str, str]:
     return {"long_name": name, "kind": kind}
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    plt.close("all")
-    yield
-    plt.close("all")
 
 
 @pytest.fixture

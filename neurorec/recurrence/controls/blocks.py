@@ -94,7 +94,7 @@ def partition(null: NDArray, deviance: Mapping[str, NDArray], scored: NDArray) -
     >>> names = ["", "history+population", "history+partners", "population+partners", "history+population+partners"]
     >>> values = dict(zip(names, ([[10.0]], [[6.0]], [[5.0]], [[7.0]], [[4.0]])))
     >>> found = partition(np.array([[20.0]]), {k: np.array(v) for k, v in values.items()}, np.array([[True]]))
-    >>> {name: float(value[0]) for name, value in found.items()}
+    >>> {name: round(float(value[0]), 3) + 0.0 for name, value in found.items()}
     {'history': 0.15, 'population': 0.05, 'partners': 0.1, 'shared': 0.0}
     """
     total = {name: np.where(scored, value, 0.0).sum(axis=1) for name, value in deviance.items()}
