@@ -24,8 +24,7 @@ _CAPTIONS = {
     "coupling_index": (
         "Coupling index by area and context. Coupled minus uncoupled fraction of deviance explained. Dots: "
         "units; bars: medians of sessions; white circles: medians over units with distribution-free 95% "
-        "intervals. Left: with the same frame, as in the paper; middle: strictly causal; right: with the "
-        "paper’s penalty weights taken literally."
+        "intervals. Left: with the same frame, as in the paper; right: strictly causal."
     ),
     "subsamples": (
         "Coupling index in random subsamples of {n} units, {n_draws} per session (in the paper: 37 units, 100"

@@ -47,7 +47,7 @@ class ReproductionFacts:
         Subsamples per session, outer folds, and sources of every unit in the subsamples.
     silence : bool
         Whether what lies before a stretch of observed frames counts as silence.
-    weight, published_weight : dict of str to float
+    weight : dict of str to float
         Penalty weights by term, 1 for the others.
     failures : dict of str to str
         Sessions, or questions to sessions, that came to nothing, and why.
@@ -66,7 +66,6 @@ class ReproductionFacts:
     n_sources: int = 0
     silence: bool = False
     weight: dict[str, float] = field(default_factory=dict)
-    published_weight: dict[str, float] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     versions: dict[str, str] = field(default_factory=dict)
@@ -249,7 +248,6 @@ def medians_table(units: xr.Dataset) -> Table:
         "planted coupled": ("planted_coupled", ""),
         "index": ("benefit", ""),
         "strictly causal": ("benefit_causal", ""),
-        "paper’s weights": ("benefit_published", ""),
         "planted index": ("planted_benefit", ""),
     }
     columns = {head: at for head, at in columns.items() if at[0] in units}
@@ -295,11 +293,10 @@ def _explained(units: xr.Dataset, colours: Mapping[str, str]) -> Figure:
 
 
 def _indices(units: xr.Dataset, colours: Mapping[str, str]) -> Figure:
-    """The index with the same frame, strictly causal, and with the paper's penalty weights."""
+    """The index with the same frame, and strictly causal."""
     titles = {
         "benefit": "same frame included",
         "benefit_causal": "strictly causal",
-        "benefit_published": "the paper’s penalty weights",
     }
     titles = {name: title for name, title in titles.items() if name in units}
     n_rows = len(set(zip(units["area"].values.tolist(), units["context"].values.tolist(), strict=True)))

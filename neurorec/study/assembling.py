@@ -27,9 +27,7 @@ def context_of(recording: xr.Dataset) -> str:
     return values.pop() if len(values) == 1 else ""
 
 
-def gather_units(
-    recordings: Mapping[str, xr.Dataset], results: Mapping[str, xr.Dataset], published: Mapping[str, xr.Dataset]
-) -> xr.Dataset:
+def gather_units(recordings: Mapping[str, xr.Dataset], results: Mapping[str, xr.Dataset]) -> xr.Dataset:
     """Put the units of all sessions side by side.
 
     Parameters
@@ -38,14 +36,12 @@ def gather_units(
         By session.
     results : mapping of str to xarray.Dataset
         From `neurorec.recurrence.recurrence_benefit`, by session.
-    published : mapping of str to xarray.Dataset
-        The same with the published penalty weights, where there is one.
 
     Returns
     -------
     xarray.Dataset
         Over ``unit``, those with 30 events or more: ``unit_fde (unit, model)``, ``benefit`` (the coupling index),
-        ``benefit_causal``, ``benefit_by_lag (unit, lag)``, ``rate``, ``benefit_published``; where the truth is known
+        ``benefit_causal``, ``benefit_by_lag (unit, lag)``, ``rate``; where the truth is known
         ``planted_uncoupled``, ``planted_coupled``, ``planted_benefit`` (fractions of deviance), ``planted_input``,
         ``true_stimulus``, ``true_choice`` (log odds; the latter's size) and ``true_memory`` (s). Coordinates ``area``,
         ``context``, ``session``.
@@ -55,8 +51,6 @@ def gather_units(
         part = result[[variable for variable in _BY_UNIT if variable in result]].drop_attrs()
         part = part.drop_vars([c for c in part.coords if c not in ("area", "model", "lag")])
         part = part.sel(model=["uncoupled", "coupled"])
-        if name in published:
-            part["benefit_published"] = ("unit", published[name]["benefit"].values)
         recording = recordings[name]
         if has_truth(recording):
             null = np.where(result["scored"].values, result["null_deviance"].values, 0).sum(axis=1)

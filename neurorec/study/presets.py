@@ -14,14 +14,9 @@ from neurorec.study.config import StudyConfig
 # Filters of 10 s would leave no training bins beside held-out trials of 4 s. A second is longer than any memory that
 # was reported for these areas; what is slower is left to the drift of a longer test.
 _GAP = 1.0
-_PENALTIES = (float("inf"), 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)  # per bin
-# The paper fits behaviour and partners at once, partners at ten times the penalty of behaviour, their mean at twenty
-# times. Here behaviour is fitted first, at a penalty of its own, and the coupled model departs from it; at a tenth of
-# the price of partners, behaviour would fit noise anew long before any partner could enter. So in a departure behaviour
-# costs as much as partners, and their mean twice as much, as in the paper. On simulated sessions of 160 trials this
-# finds a third to a half of what was planted in PPC (of what the true log odds explain beyond the true drive), and the
-# paper's weights next to nothing.
-_WEIGHT_OF_DEPARTURES = {"PopulationMean": 2.0}
+# Per bin. Partners have ten times that, their mean twenty times, so the weak end is theirs: with a thousandth as the
+# smallest penalty, partners of the strength that simulated sessions have would not enter.
+_PENALTIES = (float("inf"), 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001, 0.00003, 0.00001)
 _RUNYAN_STEPS = ("uncoupled", "coupled", "same_bin", "matched", "lags")
 
 
@@ -63,7 +58,7 @@ def apply_preset(config: StudyConfig) -> StudyConfig:
     Examples
     --------
     >>> apply_preset(StudyConfig(preset="runyan2017")).fit.penalty_weight
-    {'PopulationMean': 2.0}
+    {'Coupling': 10.0, 'PopulationMean': 20.0}
     """
     if config.preset is None:
         return config
@@ -81,7 +76,7 @@ def apply_preset(config: StudyConfig) -> StudyConfig:
         fit,
         family=fit.family or published.family,
         l1_ratio=fit.l1_ratio or published.l1_ratio,
-        penalty_weight=fit.penalty_weight or dict(_WEIGHT_OF_DEPARTURES),
+        penalty_weight=fit.penalty_weight or dict(published.penalty_weight),
         scaling=published.scaling,
         gap=_GAP if fit.gap is None else fit.gap,
         penalties=fit.penalties or _PENALTIES,

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from neurorec.datasets import RUNYAN_AREAS, simulate_runyan2017
-from neurorec.design import RUNYAN2017, find_runs
+from neurorec.design import find_runs
 from neurorec.io import load_dataset, save_recording
 from neurorec.recording import InputError
 from neurorec.recurrence import matched_sources
@@ -79,8 +79,7 @@ def reproduce_runyan2017(
     Parameters
     ----------
     out : path
-        Gets ``recordings/`` (simulated ones), ``study/`` and ``published_weights/`` (see `run_study`; the latter with
-        the paper's penalty weights), ``figures/`` and ``report.html``.
+        Gets ``recordings/`` (simulated ones), ``study/`` (see `run_study`), ``figures/`` and ``report.html``.
     files : sequence of path
         Recordings, NWB or saved by `neurorec.save_recording`, one per session; areas as the files say, the context from
         ``attrs["context"]`` or a trial column ``context`` of one value.
@@ -128,29 +127,25 @@ def reproduce_runyan2017(
     config = _fitted_to(config, out / "study")
     how: dict[str, Any] = {"command": command, "n_jobs": n_jobs, "say": say, "progress": progress}
     main = run_study(config, out / "study", **how)
-    literal = replace(config.fit, penalty_weight=dict(RUNYAN2017.penalty_weight), steps=("uncoupled", "coupled"))
-    beside = run_study(replace(config, fit=literal), out / "published_weights", **how)
     sessions, recordings, settled = _settle(config, out / "study", main)
     failures, seconds = _ask(sessions, recordings, settled, n_jobs, say)
-    found = _gather(out, sessions, recordings, beside)
+    found = _gather(sessions, recordings)
     facts = ReproductionFacts(
         command=command,
         simulated=not said,
         n_draws=n_draws,
         n_folds=n_folds,
         n_sources=settled.fit.n_matched or 0,
-        published_weight=dict(RUNYAN2017.penalty_weight),
         silence=settled.fit.edges == "zero",
         weight=dict(settled.fit.penalty_weight or {}),
         failures=main.failures | failures,
-        seconds=main.seconds + beside.seconds + seconds,
+        seconds=main.seconds + seconds,
         versions=package_versions(),
         seed=seed,
     )
     page, figures = write_reproduction(out, *found, facts=facts)
-    written = [page, *(figure.png for figure in figures), out / "study", out / "published_weights"]
-    memory = max(main.peak_memory, beside.peak_memory)
-    return Reproduction(found[0], facts.failures, written, facts.seconds, memory)
+    written = [page, *(figure.png for figure in figures), out / "study"]
+    return Reproduction(found[0], facts.failures, written, facts.seconds, main.peak_memory)
 
 
 def _simulate(folder: Path, *, n_sessions: int, n_units: int, n_trials: int, seed: int) -> list[str]:
@@ -238,17 +233,15 @@ def _columns(terms: list[dict[str, Any]], recording: xr.Dataset) -> list[str]:
 
 
 def _gather(
-    out: Path, sessions: list[Session], recordings: Mapping[str, xr.Dataset], beside: StudyOutcome
+    sessions: list[Session], recordings: Mapping[str, xr.Dataset]
 ) -> tuple[xr.Dataset, xr.Dataset | None, Mapping[str, xr.Dataset]]:
     """Units, draws of subsamples, and codes by trial column, of all sessions."""
     results = {session.name: load_dataset(session.folder / "benefit.nc") for session in sessions}
-    other = out / "published_weights" / "stages"
-    literal = {name: load_dataset(other / name / "benefit.nc") for name in results if name not in beside.failures}
     matched = {s.name: load_dataset(s.folder / "matched.nc") for s in sessions}
     asked: dict[str, dict[str, xr.Dataset]] = {}
     for session in sessions:
         for path in sorted(session.folder.glob("information_*.nc")):
             column = path.stem.removeprefix("information_")
             asked.setdefault(column, {})[session.name] = load_dataset(path)
-    units = gather_units(recordings, results, literal)
+    units = gather_units(recordings, results)
     return units, gather_draws(recordings, matched), gather_codes(recordings, asked)
