@@ -13,6 +13,8 @@ from neurorec import glm
 PENALTY, TOL = 1e-3, 1e-6
 WIDE_PENALTY = 0.1  # where columns are nearly as many as bins: what held-out trials choose there
 N_PENALTIES, L1_RATIO = 30, 0.95
+WEAKEST = 1e-2  # of the largest penalty
+FEW_EVENTS, WEAKEST_OF_FEW = 0.01, 1e-1  # per bin; beyond that units get more coefficients than they have spikes
 N_FOLDS, FOLD_BLOCK = 5, 500  # bins of a block, in place of trials
 
 
@@ -37,10 +39,11 @@ def jobs_of(X: NDArray, Y: NDArray, allowed: NDArray) -> dict[str, Job]:
     """The fits of a size."""
     every = np.ones(Y.shape[1])
     largest = largest_penalty(X, Y, allowed, L1_RATIO)
+    weakest = WEAKEST_OF_FEW if Y.mean() < FEW_EVENTS else WEAKEST
     jobs = (
         Job("ridge", penalty_for(X) * every[None]),
         Job("ridge path", penalty_for(X) * np.logspace(2, 0, 8)[:, None] * every),
-        Job("elastic-net path", largest * np.logspace(0, -2, N_PENALTIES)[:, None], L1_RATIO),
+        Job("elastic-net path", largest * np.geomspace(1, weakest, N_PENALTIES)[:, None], L1_RATIO),
     )
     return {job.name: job for job in jobs}
 

@@ -209,7 +209,7 @@ def fit_session(
         save_dataset(collect_benefit(problem, recording, fits), path)
 
     records.append(finish_stage(stages["benefit"], collect))
-    for column in config.information or ():
+    for column in (name for name in config.information or () if name in recording):
 
         def inform(path: Path, column: str = column) -> None:
             progress(f"information about {column}", 0)
