@@ -61,7 +61,7 @@ def test_matching_leaves_small_areas_out(small):
 
 
 def test_sessions_can_be_matched_to_each_other(small):
-    problem = replace(small.problem, n_matched=5)
+    problem = replace(small.problem, n_matched=5, n_draws=12)
     matched = fit_step(problem, "matched", {"uncoupled": fit_step(problem, "uncoupled", {})})
     assert matched.attrs["n_sources"] == 5
     drawn = matched["n_drawn"].values > 0

@@ -17,7 +17,7 @@ TERMS = (
     {"kind": "History", "basis": {"shape": "boxcar", "n": 1, "window": [0.03, 0.06]}},
     {"kind": "Coupling", "basis": {"shape": "boxcar", "n": 1, "window": [0.03, 0.06]}},
 )
-QUICK = FitSettings(folds=2, inner_folds=2, penalties=(0.1, 0.001), n_draws=2)
+QUICK = FitSettings(folds=2, inner_folds=2, penalties=(0.1, 0.001), n_draws=2, steps=("full", "shuffled", "matched"))
 
 
 @pytest.fixture
