@@ -1,4 +1,4 @@
-"""Nested models: what each may use, and from which simpler one it departs."""
+"""Nested models: what each may use, and on which simpler one it builds."""
 
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ class Model(NamedTuple):
     groups : tuple of str
         Groups of columns it may use.
     base : str
-        The model it departs from; "" for the mean rate.
+        The model it builds on; "" for the mean rate.
     """
 
     name: str
@@ -35,7 +35,6 @@ UNCOUPLED = Model("uncoupled", ("task",), "")
 HISTORY = Model("history", ("task", "history"), "uncoupled")
 COUPLED = Model("coupled", ("task", "coupling"), "uncoupled")
 FULL = Model("full", ("task", "history", "coupling"), "history")
-SHUFFLED = Model("shuffled", ("task", "coupling"), "uncoupled")
 
 
 def columns_of(model: Model, group: NDArray) -> NDArray[np.int64]:

@@ -62,6 +62,19 @@ def match_sessions(config: StudyConfig, recordings: Mapping[str, xr.Dataset]) ->
     return replace(config, fit=fit)
 
 
+def check_information(config: StudyConfig, recordings: Mapping[str, xr.Dataset]) -> None:
+    """Refuse to ask about a trial column that no session has; sessions without it are not asked."""
+    for column in config.information or ():
+        known = [{str(name) for name, v in r.data_vars.items() if v.dims == ("trial",)} for r in recordings.values()]
+        if not any(column in names for names in known):
+            raise InputError(
+                "information",
+                expected=f"a trial column ({', '.join(sorted(set.union(*known)))})",
+                found=column,
+                remedy="name one of them",
+            )
+
+
 def check_session_names(config: StudyConfig, names: list[str]) -> None:
     """Refuse designs of sessions that do not exist."""
     for name in config.session_terms:

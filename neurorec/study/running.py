@@ -13,7 +13,7 @@ from neurorec.recording import InputError
 from neurorec.recurrence import all_units, by_area, pool_sessions
 from neurorec.report import Provenance, SessionFacts, describe_term, session_facts, write_report
 from neurorec.study.config import StudyConfig
-from neurorec.study.designing import check_session_names, complete_config, match_sessions, terms_of
+from neurorec.study.designing import check_information, check_session_names, complete_config, match_sessions, terms_of
 from neurorec.study.manifest import Manifest, package_versions
 from neurorec.study.presets import apply_preset
 from neurorec.study.session import Session, fit_session, name_sessions, plan_steps, read_session
@@ -100,6 +100,7 @@ def run_study(
     manifest = Manifest(command, config)
     with tqdm(total=len(sessions) + 2, disable=None if progress else True, unit="step", dynamic_ncols=True) as bar:
         sessions = _read_all(sessions, config, manifest, errors, bar, say)
+        check_information(config, _Recordings(sessions))
         config = complete_config(config, _Recordings(sessions))
         text = settings_text(config, out, source)
         manifest.config, manifest.sessions, manifest.settings_sha256 = config, sessions, text_hash(text)

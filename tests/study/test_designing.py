@@ -3,12 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from neurorec.datasets import SimulatedArea, simulate_recording
 from neurorec.recording import InputError, recording_from_arrays
 from neurorec.study import config_to_toml, read_config
-from neurorec.study.designing import check_session_names, complete_config, match_sessions, terms_of
+from neurorec.study.designing import check_information, check_session_names, complete_config, match_sessions, terms_of
 from neurorec.study.settings import settings_text
 
 
@@ -76,3 +77,11 @@ def test_sessions_are_matched_to_each_other(quick_config):
     assert match_sessions(quick_config, recordings).fit.n_matched == 11
     given = replace(quick_config, fit=replace(quick_config.fit, n_matched=4))
     assert match_sessions(given, recordings) == given
+
+
+def test_a_trial_column_that_no_session_has_is_refused(quick_config):
+    trials = pd.DataFrame({"start": [0.0], "stop": [0.5], "side": ["left"]})
+    recordings = {"a": recording_from_arrays(np.zeros((5, 2)), bin_width=0.1, trials=trials)}
+    check_information(replace(quick_config, information=("side",)), recordings)
+    with pytest.raises(InputError, match=r"information: expected a trial column \(.*side.*\), found sight"):
+        check_information(replace(quick_config, information=("sight",)), recordings)
