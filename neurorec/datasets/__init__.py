@@ -5,6 +5,7 @@ from neurorec.datasets.catalogue import demo_path
 from neurorec.datasets.delays import EASY_AND_HARD, LateRecurrence, simulate_delays, simulate_late_recurrence
 from neurorec.datasets.demo import simulate_demo, write_demo
 from neurorec.datasets.runyan2017 import RUNYAN_AREAS, RunyanArea, simulate_runyan2017
+from neurorec.datasets.runyan_truth import has_truth, true_log_odds
 from neurorec.datasets.simulate import DEMO_AREAS, SimulatedArea, simulate_recording
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "RunyanArea",
     "SimulatedArea",
     "demo_path",
+    "has_truth",
     "simulate_branching",
     "simulate_branching_network",
     "simulate_delays",
@@ -23,5 +25,6 @@ __all__ = [
     "simulate_recording",
     "simulate_runyan2017",
     "subsample_activity",
+    "true_log_odds",
     "write_demo",
 ]

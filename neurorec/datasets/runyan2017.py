@@ -7,14 +7,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neurorec.datasets.runyan_task import LOCATIONS, MAZE, MazeSession, simulate_session, sound_times
+from neurorec.datasets.runyan_truth import HIGHEST, drive_of, sound_strength
 from neurorec.recording import InputError, recording_from_arrays
 
 FRAME_RATE = 29.99  # Hz
-_TUNING_WIDTH = 40.0  # degrees
-_SOUND_MEMORY = 0.3  # s
-_REPEATS = (1.0, 0.7, 0.5)  # response to the first, second, third and every further repeat
-_FIELD = 0.6  # m, width of the stretch of maze where a unit's choice signal lies
-_HIGHEST = 0.0  # log odds: at most one event in two frames; a runaway network is held here and said to be one
 _UNITS = {"position": "m", "velocity_x": "m/s", "velocity_y": "m/s", "view_angle": "degrees"}
 
 
@@ -171,32 +167,17 @@ def _drive(
         "choice": truth.choice * rng.standard_normal(n_units),
         "running": truth.running * rng.standard_normal(n_units),
     }
-    location, strength = _heard(session)
-    tuned = np.exp(-0.5 * ((location[:, None] - tuning["location"]) / _TUNING_WIDTH) ** 2)
-    drive = tuning["baseline"] + tuning["stimulus"] * tuned * strength[:, None]
+    row = np.searchsorted(session.trials["start"].to_numpy(), session.time, side="right") - 1
+    location = session.trials["stimulus"].to_numpy(float)[np.maximum(row, 0)]
+    strength = sound_strength(session.time, sound_times(session.trials))
     if not session.signals:
-        return drive, {**tuning, "choice": np.zeros(n_units), "running": np.zeros(n_units)}
-    position = session.signals["position"][:, None]
-    row = np.searchsorted(session.trials["start"].to_numpy(), session.time, side="right") - 1
-    side = np.where(session.trials["choice"].to_numpy()[row] == "right", 1.0, -1.0)[:, None]
-    field = np.nan_to_num(np.exp(-0.5 * ((position - tuning["field"]) / _FIELD) ** 2))
-    speed = np.hypot(session.signals["velocity_x"], session.signals["velocity_y"])
-    speed = (speed - speed.mean()) / speed.std()
-    return drive + tuning["choice"] * side * field + tuning["running"] * speed[:, None], tuning
-
-
-def _heard(session: MazeSession) -> tuple[NDArray, NDArray]:
-    """Location of the sound of the trial, and how strongly it still acts, frame by frame."""
-    times = sound_times(session.trials)
-    strength = np.zeros(session.time.size)
-    for k, onset in enumerate(times.T):
-        weight = _REPEATS[min(k, len(_REPEATS) - 1)]
-        for at in onset[np.isfinite(onset)]:
-            since = session.time - at
-            near = (since >= 0) & (since < 10 * _SOUND_MEMORY)
-            strength[near] += weight * np.exp(-since[near] / _SOUND_MEMORY)
-    row = np.searchsorted(session.trials["start"].to_numpy(), session.time, side="right") - 1
-    return session.trials["stimulus"].to_numpy(float)[np.maximum(row, 0)], strength
+        return drive_of(tuning, location, strength), {
+            **tuning,
+            "choice": np.zeros(n_units),
+            "running": np.zeros(n_units),
+        }
+    side = np.where(session.trials["choice"].to_numpy()[row] == "right", 1.0, -1.0)
+    return drive_of(tuning, location, strength, side, session.signals), tuning
 
 
 def _couple(truth: RunyanArea, n_units: int, rng: np.random.Generator) -> tuple[NDArray, float]:
@@ -224,8 +205,8 @@ def _run(drive: NDArray, coupling: NDArray, decay: float, rng: np.random.Generat
     trace, draws, clipped = np.zeros(drive.shape[1]), rng.random(drive.shape), 0
     for t, known in enumerate(drive):
         log_odds = known + coupling @ trace
-        clipped += np.count_nonzero(log_odds > _HIGHEST)
-        events[t] = draws[t] < 1 / (1 + np.exp(-np.minimum(log_odds, _HIGHEST)))
+        clipped += np.count_nonzero(log_odds > HIGHEST)
+        events[t] = draws[t] < 1 / (1 + np.exp(-np.minimum(log_odds, HIGHEST)))
         trace = decay * (trace + events[t] - typical)
     return events, clipped / drive.size
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
+from neurorec.datasets import has_truth
 from neurorec.recurrence import FEWEST_EVENTS
-from neurorec.study.planted import has_truth, planted_code, planted_index
+from neurorec.study.planted import planted_code, planted_index
 
 _BY_UNIT = ("unit_fde", "benefit", "benefit_causal", "benefit_by_lag", "rate", "n_events")
 _TRUE = ("true_memory", "true_stimulus", "true_choice")

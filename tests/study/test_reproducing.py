@@ -8,14 +8,14 @@ import pytest
 import xarray as xr
 
 from neurorec import cli
-from neurorec.datasets import RunyanArea, runyan2017, simulate_runyan2017
+from neurorec.datasets import RunyanArea, simulate_runyan2017
 from neurorec.io import save_recording
-from neurorec.recording import InputError, binarise, recording_from_arrays
+from neurorec.recording import InputError, recording_from_arrays
 from neurorec.recurrence import by_area
 from neurorec.report import medians_table
 from neurorec.study import DataSettings, StudyConfig, reproduce_runyan2017, reproducing, running
 from neurorec.study.assembling import context_of
-from neurorec.study.planted import has_truth, planted_index, true_log_odds
+from neurorec.study.planted import planted_index
 from neurorec.study.presets import apply_preset
 
 QUICK = {"n_draws": 2, "n_folds": 2, "penalties": (float("inf"), 0.001), "n_jobs": 2}
@@ -78,35 +78,6 @@ def test_sessions_are_simulated_once(tmp_path):
     made = [(tmp_path / "AC_active_1.nc").stat().st_mtime_ns]
     assert reproducing._simulate(tmp_path, n_sessions=1, n_units=2, n_trials=2, seed=0) == first
     assert [(tmp_path / "AC_active_1.nc").stat().st_mtime_ns] == made
-
-
-@pytest.mark.parametrize("context", ["active", "passive"])
-def test_the_truth_is_the_simulator_s_own(context, monkeypatch):
-    seen = {}
-    run = runyan2017._run
-
-    def spy(drive, coupling, decay, rng):
-        seen["drive"] = drive
-        return run(drive, coupling, decay, rng)
-
-    monkeypatch.setattr(runyan2017, "_run", spy)
-    recording = simulate_runyan2017("PPC", context, n_units=6, n_trials=10, rng=np.random.default_rng(3))
-    found = true_log_odds(binarise(recording))
-    np.testing.assert_allclose(found["drive"].values, seen["drive"], atol=2e-3)  # signals are kept in float32
-    assert has_truth(recording)
-    assert not has_truth(recording.drop_vars("true_memory"))
-
-
-def test_true_log_odds_are_calibrated():
-    truth = RunyanArea(coupling=0.6, memory=0.2, stimulus=1.0, choice=1.0)
-    recording = simulate_runyan2017("PPC", n_units=20, n_trials=60, truth=truth, rng=np.random.default_rng(4))
-    found = true_log_odds(recording)
-    event = recording["activity"].values > 0
-    expected = 1 / (1 + np.exp(-found["log_odds"].values))
-    for part in ("drive", "input"):
-        high = found[part].values > np.quantile(found[part].values, 0.8)
-        spread = np.sqrt((expected * (1 - expected))[high].sum())
-        assert abs(event[high].sum() - expected[high].sum()) < 4 * spread
 
 
 def test_without_coupling_nothing_is_planted():
