@@ -1,27 +1,52 @@
 """Recurrent networks: systems that step, one family a file."""
 
+from neurorec.networks.callable import CallableSystem
+from neurorec.networks.catalogue import NETWORKS, build_network
 from neurorec.networks.connectivity import Constrained, LowRank, block_mask, dale_signs, plain_weights
+from neurorec.networks.delays import DelayFeedforward, TappedDelay
 from neurorec.networks.elman import Elman
+from neurorec.networks.encoder_decoder import EncoderDecoder
+from neurorec.networks.gru import GRU
+from neurorec.networks.jordan import Jordan
 from neurorec.networks.leaky import Leaky
+from neurorec.networks.lstm import LSTM
 from neurorec.networks.network import Cell, Network, with_readout
-from neurorec.networks.system import System, jacobian, prepare, run
+from neurorec.networks.second_order import SecondOrder
+from neurorec.networks.simulating import simulate
+from neurorec.networks.stacked import Stacked
+from neurorec.networks.system import System, jacobian, noisy_step, prepare, run
+from neurorec.networks.torch_import import from_torch
 from neurorec.networks.weights import forward_weights, recurrent_weights
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "NETWORKS",
+    "CallableSystem",
     "Cell",
     "Constrained",
+    "DelayFeedforward",
     "Elman",
+    "EncoderDecoder",
+    "Jordan",
     "Leaky",
     "LowRank",
     "Network",
+    "SecondOrder",
+    "Stacked",
     "System",
+    "TappedDelay",
     "block_mask",
+    "build_network",
     "dale_signs",
     "forward_weights",
+    "from_torch",
     "jacobian",
+    "noisy_step",
     "plain_weights",
     "prepare",
     "recurrent_weights",
     "run",
+    "simulate",
     "with_readout",
 ]
