@@ -47,8 +47,9 @@ class Timeline(NamedTuple):
         return np.diff(self.edges, axis=0)[self.names.index(name)] * self.dt
 
     def starts(self) -> dict[str, NDArray[np.float64]]:
-        """When each period begins, s, but for the first, which begins with the trial."""
-        return {name: self.start(name) for name in self.names[1:]}
+        """When each period begins, s, NaN where it is absent; without the first, and those that no trial has."""
+        there = {name: self.length(name) > 0 for name in self.names[1:]}
+        return {name: np.where(here, self.start(name), np.nan) for name, here in there.items() if here.any()}
 
     def duration(self) -> NDArray[np.float64]:
         """How long each trial is ``(trial,)``, s."""
