@@ -14,7 +14,7 @@ from neurorec.networks.network import Cell, Network, with_readout
 from neurorec.networks.second_order import SecondOrder
 from neurorec.networks.simulating import simulate
 from neurorec.networks.stacked import Stacked
-from neurorec.networks.system import System, jacobian, noisy_step, prepare, run
+from neurorec.networks.system import System, jacobian, noise_scale, noisy_step, prepare, run
 from neurorec.networks.torch_import import from_torch
 from neurorec.networks.weights import forward_weights, recurrent_weights
 
@@ -42,6 +42,7 @@ __all__ = [
     "forward_weights",
     "from_torch",
     "jacobian",
+    "noise_scale",
     "noisy_step",
     "plain_weights",
     "prepare",

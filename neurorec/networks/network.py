@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from neurorec.networks.system import jacobian, noisy_step, scan
+from neurorec.networks.system import jacobian, noise_scale, noisy_step, scan
 from neurorec.networks.weights import forward_weights
 from neurorec.recording import InputError
 
@@ -83,6 +83,11 @@ class Network(eqx.Module):
     def n_units(self) -> int:
         """Units of the cell."""
         return self.cell.n_units
+
+    @property
+    def noise_scale(self) -> float:
+        """The cell's."""
+        return noise_scale(self.cell)
 
     @property
     def initial_state(self) -> Array:

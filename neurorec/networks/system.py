@@ -123,6 +123,11 @@ def noisy_step(cell: Steps, state: Array, inputs: Array, draw: Array) -> Array:
     return own(state, inputs, draw)
 
 
+def noise_scale(cell: Steps) -> float:
+    """What standard normal draws are multiplied by where they enter; 0 for a cell or system without private noise."""
+    return float(getattr(cell, "noise_scale", 0.0))
+
+
 def jacobian(system: System, state: ArrayLike, inputs: ArrayLike) -> Array:
     """Derivative of the next state with respect to the state, ``(state after, state before)``.
 

@@ -1,0 +1,117 @@
+"""Networks while they learn: what is trained of them, and what the optimiser remembers, several seeds side by side."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from neurorec.networks import System
+from neurorec.recording import InputError
+
+
+class Learner(NamedTuple):
+    """What an update changes; every array has the seed as its first axis."""
+
+    trained: Any  # weights that are trained, in the shape of the network, None elsewhere
+    optimiser: Any  # what optax remembers of them
+    alive: Array  # (seed,) False once the loss or the gradient was not finite
+
+
+class Fixed(NamedTuple):
+    """What no update changes."""
+
+    arrays: Any  # (seed, ...) arrays that are not trained, in the shape of the network
+    static: Any  # everything else
+
+
+class Metrics(NamedTuple):
+    """Of an update, before it."""
+
+    loss: Array  # (seed,)
+    gradient_norm: Array  # (seed,)
+
+
+def start_learning(networks: Sequence[System], optimiser: optax.GradientTransformation) -> tuple[Learner, Fixed]:
+    """Networks of one kind, one a seed, with nothing learnt yet.
+
+    Raises
+    ------
+    InputError
+        If they differ in more than the values of their weights, or if nothing of them is trained.
+    """
+    first = jax.tree.structure(networks[0])
+    if any(jax.tree.structure(other) != first for other in networks):
+        remedy = "build them by the same call, with other random numbers"
+        raise InputError("networks", expected="one kind, with one size", found="several", remedy=remedy)
+    arrays = [eqx.partition(network, eqx.is_array) for network in networks]
+    stacked = jax.tree.map(lambda *parts: jnp.stack([jnp.asarray(part) for part in parts]), *[a for a, _ in arrays])
+    trained, kept = eqx.partition(stacked, trainable(networks[0]))
+    if not jax.tree.leaves(trained):
+        found = "none: all parts are frozen"
+        raise InputError(
+            "networks", expected="weights to train", found=found, remedy="leave some of them out of frozen"
+        )
+    memory = jax.vmap(optimiser.init)(trained)
+    return Learner(trained, memory, jnp.ones(len(networks), dtype=bool)), Fixed(kept, arrays[0][1])
+
+
+def trainable(network: System) -> Any:
+    """True for each floating-point array of a network that is not frozen, in the network's shape."""
+    frozen: tuple[str, ...] = getattr(network, "frozen", ())
+
+    def decide(path: tuple, leaf: Any) -> bool:
+        name = jax.tree_util.keystr(path, simple=True, separator=".")
+        return eqx.is_inexact_array(leaf) and not any(name == part or name.startswith(part + ".") for part in frozen)
+
+    spec = jax.tree_util.tree_map_with_path(decide, network)
+    _check_frozen(network, frozen)
+    return spec
+
+
+def combine(trained: Any, fixed: Fixed) -> Any:
+    """The network, or all seeds' networks with a leading axis."""
+    return eqx.combine(trained, fixed.arrays, fixed.static)
+
+
+def one_network(learner: Learner, fixed: Fixed, seed: int) -> Any:
+    """The network of one seed, by its place."""
+    at = jax.tree.map(lambda leaf: leaf[seed], (learner.trained, fixed.arrays))
+    return eqx.combine(*at, fixed.static)
+
+
+def over_seeds(function: Callable, n_seeds: int) -> Callable:
+    """A function of arrays with a leading seed axis, from one without: mapped, or, for one seed, called."""
+    if n_seeds > 1:
+        return jax.vmap(function)
+
+    def call(*arguments: Any) -> Any:
+        return jax.tree.map(lambda leaf: leaf[None], function(*jax.tree.map(lambda leaf: leaf[0], arguments)))
+
+    return call
+
+
+def step_once(
+    trained: Any, memory: Any, alive: Array, gradient: Any, loss: Array, *, optimiser: optax.GradientTransformation
+) -> tuple[Any, Any, Array, Metrics]:
+    """Let the optimiser take a step, unless loss or gradient are not finite: then nothing changes any more."""
+    norm = optax.global_norm(gradient)
+    alive = alive & jnp.isfinite(loss) & jnp.isfinite(norm)
+    updates, remembered = optimiser.update(gradient, memory, trained)
+    new = optax.apply_updates(trained, updates)
+    kept = jax.tree.map(lambda after, before: jnp.where(alive, after, before), (new, remembered), (trained, memory))
+    return *kept, alive, Metrics(loss, norm)
+
+
+def _check_frozen(network: System, frozen: tuple[str, ...]) -> None:
+    names = {
+        jax.tree_util.keystr(path, simple=True, separator=".")
+        for path, _ in jax.tree_util.tree_flatten_with_path(network)[0]
+    }
+    for part in frozen:
+        if not any(name == part or name.startswith(part + ".") for name in names):
+            expected = f"parts of it: {', '.join(sorted(names))}"
+            raise InputError("frozen", expected=expected, found=repr(part), remedy="name one of them")

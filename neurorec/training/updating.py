@@ -1,0 +1,132 @@
+"""One update of the weights, by one of two engines: differentiation, or compiled loops where they know the network."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from neurorec.networks import noise_scale
+from neurorec.tasks import Loss
+from neurorec.training.batches import NOISE, Batch
+from neurorec.training.learner import Fixed, Learner, Metrics, combine, one_network, over_seeds, step_once
+from neurorec.training.losses import states_loss, trial_loss, weight_penalty, window_loss
+from neurorec.training.settings import TrainingSettings
+from neurorec.training.tiled import Tiles, Weights, can_tile, cell_settings, plain
+
+
+class Engine(Protocol):
+    """What takes a step."""
+
+    def update(self, learner: Learner, batch: Batch, step: int) -> tuple[Learner, Metrics]:
+        """Learn from a batch ``(seed, time, trial, ...)``; `step` chooses the noise."""
+        ...
+
+
+def choose_engine(
+    learner: Learner,
+    fixed: Fixed,
+    *,
+    loss: Loss,
+    settings: TrainingSettings,
+    seeds: Sequence[int],
+    pool: ThreadPoolExecutor | None,
+) -> Engine:
+    """Compiled loops where they know the network, differentiation elsewhere, for windows, and on accelerators."""
+    network = one_network(learner, fixed, 0)
+    if can_tile(network) and settings.window is None and jax.default_backend() == "cpu":
+        return TiledEngine(fixed, network, loss=loss, settings=settings, seeds=seeds, pool=pool)
+    return ScanEngine(fixed, network, loss=loss, settings=settings, seeds=seeds)
+
+
+class ScanEngine:
+    """Differentiates through `jax.lax.scan`: any network, any window."""
+
+    def __init__(
+        self, fixed: Fixed, network: Any, *, loss: Loss, settings: TrainingSettings, seeds: Sequence[int]
+    ) -> None:
+        noisy, rates, optimiser = noise_scale(network) > 0, settings.rate_penalty, settings.optimiser()
+        self._keys = jnp.stack([jax.random.fold_in(jax.random.key(seed), NOISE) for seed in seeds])
+        self._fixed = fixed
+
+        def objective(trained: Any, arrays: Any, batch: Batch, key: Array) -> tuple[Array, Array]:
+            network = combine(trained, Fixed(arrays, fixed.static))
+            shape = (*batch.mask.shape, network.n_units)
+            draws = jax.random.normal(key, shape) if noisy else None
+            if settings.window is None:
+                value = trial_loss(network, batch, draws, loss=loss, rate_penalty=rates)
+            else:
+                value = window_loss(network, batch, draws, window=settings.window, loss=loss, rate_penalty=rates)
+            return value + settings.weight_penalty * weight_penalty(trained), value
+
+        def update(learner: Learner, arrays: Any, batch: Batch, key: Array, step: Array) -> tuple[Learner, Metrics]:
+            key = jax.random.fold_in(key, step)
+            (_, value), gradient = jax.value_and_grad(objective, has_aux=True)(learner.trained, arrays, batch, key)
+            *new, metrics = step_once(*learner, gradient, value, optimiser=optimiser)
+            return Learner(*new), metrics
+
+        mapped = over_seeds(update, len(seeds))
+        self._update = jax.jit(mapped)
+
+    def update(self, learner: Learner, batch: Batch, step: int) -> tuple[Learner, Metrics]:
+        """See `Engine`."""
+        steps = np.full(len(self._keys), step, dtype=np.uint32)
+        return self._update(learner, self._fixed.arrays, batch, self._keys, steps)
+
+
+class TiledEngine:
+    """Runs through time and back by compiled loops; the loss and the rest are differentiated."""
+
+    def __init__(
+        self,
+        fixed: Fixed,
+        network: Any,
+        *,
+        loss: Loss,
+        settings: TrainingSettings,
+        seeds: Sequence[int],
+        pool: ThreadPoolExecutor | None,
+    ) -> None:
+        optimiser, self._fixed, self._seeds = settings.optimiser(), fixed, seeds
+        self._tiles = Tiles(cell_settings(network.cell), pool)
+
+        def plain_of(trained: Any, arrays: Any) -> Weights:
+            return plain(combine(trained, Fixed(arrays, fixed.static)))
+
+        def of_states(trained: Any, arrays: Any, states: Array, batch: Batch) -> tuple[Array, tuple[Any, Array]]:
+            def objective(trained: Any, states: Array) -> tuple[Array, Array]:
+                network = combine(trained, Fixed(arrays, fixed.static))
+                value = states_loss(network, states, batch, loss=loss, rate_penalty=settings.rate_penalty)
+                return value + settings.weight_penalty * weight_penalty(trained), value
+
+            (_, value), found = jax.value_and_grad(objective, argnums=(0, 1), has_aux=True)(trained, states)
+            return value, found
+
+        def finish(learner: Learner, arrays: Any, direct: Any, through: Weights, value: Array) -> tuple:
+            back = jax.vjp(lambda trained: plain_of(trained, arrays), learner.trained)[1]
+            initial = through.initial.sum(axis=0)  # all trials begin in the one state
+            gradient = jax.tree.map(jnp.add, direct, back(through._replace(initial=initial))[0])
+            *new, metrics = step_once(*learner, gradient, value, optimiser=optimiser)
+            after = Learner(*new)
+            return after, plain_of(after.trained, arrays), metrics
+
+        n_seeds = len(seeds)
+        self._plain = jax.jit(over_seeds(plain_of, n_seeds))
+        self._of_states = jax.jit(over_seeds(of_states, n_seeds))
+        self._finish = jax.jit(over_seeds(finish, n_seeds))
+        self._ready: tuple[Learner, Weights] | None = None
+
+    def update(self, learner: Learner, batch: Batch, step: int) -> tuple[Learner, Metrics]:
+        """See `Engine`."""
+        if self._ready is None or self._ready[0] is not learner:
+            self._ready = (learner, self._plain(learner.trained, self._fixed.arrays))
+        weights = Weights(*(np.asarray(part) for part in self._ready[1]))
+        states = self._tiles.forward(weights, batch.inputs, [(seed, NOISE, step) for seed in self._seeds])
+        value, (direct, arriving) = self._of_states(learner.trained, self._fixed.arrays, states, batch)
+        through = self._tiles.backward(weights, batch.inputs, np.asarray(arriving))
+        learner, plain_weights, metrics = self._finish(learner, self._fixed.arrays, direct, through, value)
+        self._ready = (learner, plain_weights)
+        return learner, metrics
