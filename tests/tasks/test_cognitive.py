@@ -40,6 +40,7 @@ NAMES = [
 EVERY = [pytest.param(TASKS[name](), id=name) for name in NAMES]
 EVERY += [
     pytest.param(SoundLocation(code="tuned", noise=0.6), id="sound_location tuned"),
+    pytest.param(DelayedMatchToSample(n_stimuli=4), id="delayed_match_to_sample of four"),
     pytest.param(ContextIntegration(delay=(0.0, 0.4)), id="context_integration with delay"),
     pytest.param(SineWave(fixation=(0.0, 0.2)), id="sine_wave at any time"),
     pytest.param(ReadySetGo(noise=0.0), id="ready_set_go without noise"),
@@ -239,7 +240,7 @@ OBSERVERS = {
     "sound_location few": (SoundLocation(locations=(-20, 20), noise=0.5, delay=0.0), _observe_sound),
     "sound_location tuned": (SoundLocation(code="tuned", noise=0.6), _observe_sound),
     "context_integration": (ContextIntegration(), _observe_context),
-    "delayed_match_to_sample": (DelayedMatchToSample(noise=0.3), _observe_match),
+    "delayed_match_to_sample": (DelayedMatchToSample(n_stimuli=4, noise=0.3), _observe_match),
     "delayed_match_to_sample of two": (DelayedMatchToSample(n_stimuli=2, noise=0.4), _observe_match),
     "parametric_working_memory": (ParametricWorkingMemory(), _observe_frequencies),
     "ready_set_go": (ReadySetGo(), _observe_interval),
