@@ -78,7 +78,7 @@ def build_network(
     (3, 16, 2)
     """
     if kind not in NETWORKS:
-        near = difflib.get_close_matches(kind, NETWORKS, n=1, cutoff=0.0)[0]
+        near = difflib.get_close_matches(kind.lower(), NETWORKS, n=1, cutoff=0.0)[0]
         expected = f"one of {', '.join(NETWORKS)}"
         raise InputError("network", expected=expected, found=repr(kind), remedy=f"did you mean {near!r}?")
     if min(n_inputs, n_outputs, taps) < 1 or n_units < 2 or not dt > 0:
