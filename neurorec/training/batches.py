@@ -1,6 +1,6 @@
 """Batches of trials, time first, the same for a seed and a step whatever came before."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -13,12 +13,12 @@ CHUNK = 10  # updates whose trials are drawn in one go: naming arrays costs as m
 
 
 class Batch(NamedTuple):
-    """Trials for one update, float32."""
+    """Trials for one update: float32 arrays, NumPy's or JAX's."""
 
-    inputs: NDArray  # (time, trial, input)
-    targets: NDArray  # (time, trial, output)
-    mask: NDArray  # (time, trial)
-    inside: NDArray  # (time, trial) 1 in the trial, 0 in padding
+    inputs: Any  # (time, trial, input)
+    targets: Any  # (time, trial, output)
+    mask: Any  # (time, trial)
+    inside: Any  # (time, trial) 1 in the trial, 0 in padding
 
 
 def batch_of(trials: xr.Dataset) -> Batch:

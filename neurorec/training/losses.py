@@ -5,13 +5,14 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
+from jax.typing import ArrayLike
 
 from neurorec.networks import System, noisy_step, prepare, run
 from neurorec.tasks import Loss
 from neurorec.training.batches import Batch
 
 
-def error(outputs: Array, targets: Array, mask: Array, *, loss: Loss) -> Array:
+def error(outputs: Array, targets: ArrayLike, mask: ArrayLike, *, loss: Loss) -> Array:
     """Mean error over the steps that count, weighted by the mask.
 
     Parameters
@@ -34,13 +35,15 @@ def error(outputs: Array, targets: Array, mask: Array, *, loss: Loss) -> Array:
     >>> error(jnp.array([[1.0], [5.0]]), jnp.array([[3.0], [0.0]]), jnp.array([1.0, 0.0]), loss="squared").item()
     4.0
     """
+    targets = jnp.asarray(targets)
     if loss == "squared":
         each = jnp.square(outputs - targets).mean(axis=-1)
     elif loss == "cross_entropy":
         each = optax.softmax_cross_entropy(outputs, targets)
     else:
         each = optax.sigmoid_binary_cross_entropy(outputs, targets).mean(axis=-1)
-    return (mask * each).sum() / mask.sum()
+    weight = jnp.asarray(mask)
+    return (weight * each).sum() / weight.sum()
 
 
 def trial_loss(network: System, batch: Batch, draws: Array | None, *, loss: Loss, rate_penalty: float = 0.0) -> Array:

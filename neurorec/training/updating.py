@@ -107,8 +107,7 @@ class TiledEngine:
 
         def finish(learner: Learner, arrays: Any, direct: Any, through: Weights, value: Array) -> tuple:
             back = jax.vjp(lambda trained: plain_of(trained, arrays), learner.trained)[1]
-            initial = through.initial.sum(axis=0)  # all trials begin in the one state
-            gradient = jax.tree.map(jnp.add, direct, back(through._replace(initial=initial))[0])
+            gradient = jax.tree.map(jnp.add, direct, back(through)[0])
             *new, metrics = step_once(*learner, gradient, value, optimiser=optimiser)
             after = Learner(*new)
             return after, plain_of(after.trained, arrays), metrics
