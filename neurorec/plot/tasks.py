@@ -66,7 +66,7 @@ def task_trial(trials: xr.Dataset, *, trial: int = 0, outputs: ArrayLike | None 
         given = _as_values(outputs[trial], trials.attrs["loss"])
     tall = 1.7 if one.sizes["output"] <= 3 else 1.0  # few outputs get more room: they are what is looked at
     heights = [_block_height(one.sizes["input"]), _block_height(one.sizes["output"], tall)]
-    ax = start_axes(ax, width=7.0, height=1.2 + 0.38 * sum(heights))
+    ax = start_axes(ax, width=7.0, height=1.2 + (0.38 if sum(heights) < 10 else 0.28) * sum(heights))
     edges = np.append(one["time"].values, one["time"].values[-1:] + float(trials.attrs["dt"]))
     labels: dict[float, str] = {}
     labels |= _draw_channels(ax, edges, [one["inputs"].values], 0.0, one["input"].values, colours=(INK,))
@@ -119,7 +119,7 @@ def _draw_channels(
         for layer, colour in zip(layers, colours, strict=False):
             wide = 3.0 if colour == _TARGET else 1.1
             ax.stairs(zero - scale * layer[:, k], edges, baseline=None, color=colour, linewidth=wide, zorder=3)
-        places[top + (k + 0.5) * tall] = str(name)
+        places[top + (k + 0.5) * tall] = _label(name)
     return places
 
 
@@ -131,7 +131,12 @@ def _draw_images(ax: Axes, edges: NDArray, layers: list[NDArray], top: float, na
     if len(layers) > 1:
         when = (edges[:-1] + edges[1:]) / 2
         ax.plot(when, middle[layers[1].argmax(axis=1)], ".", color=_GIVEN, markersize=3, zorder=4)
-    return {float(middle[0]): str(names[0]), float(middle[-1]): str(names[-1])}
+    return {float(middle[0]): _label(names[0]), float(middle[-1]): _label(names[-1])}
+
+
+def _label(name: object) -> str:
+    """A channel's name; quoted where it is a blank, as a character of a text may be."""
+    return str(name) if str(name).strip() else repr(str(name))
 
 
 def _shade_mask(ax: Axes, edges: NDArray, mask: NDArray, top: float, bottom: float) -> None:

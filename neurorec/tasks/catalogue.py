@@ -2,18 +2,30 @@
 
 from collections.abc import Callable
 from difflib import get_close_matches
+from functools import partial
 
 from neurorec.recording import InputError
+from neurorec.tasks.characters import CharacterPrediction
 from neurorec.tasks.context_integration import ContextIntegration
+from neurorec.tasks.copy_memory import CopyMemory
+from neurorec.tasks.counting import Counting
+from neurorec.tasks.delayed_addition import DelayedAddition
 from neurorec.tasks.delayed_match import DelayedMatchToSample
 from neurorec.tasks.evidence import NoisyEvidence
 from neurorec.tasks.flip_flop import FlipFlop
+from neurorec.tasks.lorenz import Lorenz
+from neurorec.tasks.mackey_glass import MackeyGlass
+from neurorec.tasks.narma import NARMA
 from neurorec.tasks.oculomotor import OculomotorIntegrator
 from neurorec.tasks.parametric_memory import ParametricWorkingMemory
+from neurorec.tasks.parity import Parity
 from neurorec.tasks.ready_set_go import ReadySetGo
+from neurorec.tasks.reber import EmbeddedReber, Reber
 from neurorec.tasks.sine_wave import SineWave
 from neurorec.tasks.sound_location import SoundLocation
 from neurorec.tasks.task import Task
+from neurorec.tasks.temporal_xor import TemporalXOR
+from neurorec.tasks.tomita import Tomita
 
 # What makes each task as it is by default: those of trials in continuous time, then those of symbols and series.
 TASKS: dict[str, Callable[[], Task]] = {
@@ -26,6 +38,19 @@ TASKS: dict[str, Callable[[], Task]] = {
     "parametric_working_memory": ParametricWorkingMemory,
     "ready_set_go": ReadySetGo,
     "sine_wave": SineWave,
+    "temporal_xor": TemporalXOR,
+    "reber": Reber,
+    "embedded_reber": EmbeddedReber,
+    "tomita": Tomita,
+    **{f"tomita_{k}": partial(Tomita, grammar=k) for k in range(1, 8)},
+    "counting": Counting,
+    "parity": Parity,
+    "delayed_addition": DelayedAddition,
+    "copy_memory": CopyMemory,
+    "character_prediction": CharacterPrediction,
+    "narma": NARMA,
+    "mackey_glass": MackeyGlass,
+    "lorenz": Lorenz,
 }
 
 

@@ -97,6 +97,12 @@ def test_many_channels_become_an_image():
     assert [label.get_text() for label in ax.get_yticklabels()] == ["prefers_-90", "fixation", "turn"]
 
 
+def test_a_blank_among_the_channels_is_quoted():
+    trials = _draw(FlipFlop(n_bits=2)).assign_coords(input=[" ", "a"])
+    ax = task_trial(trials, ax=Figure().add_subplot())
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["' '", "a", "bit_1", "bit_2"]
+
+
 @pytest.mark.parametrize("loss", ["cross_entropy", "bernoulli"])
 def test_log_odds_are_drawn_as_probabilities(loss):
     trials = _draw(FlipFlop(n_bits=2))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
+from neurorec import tasks
 from neurorec.recording import InputError
 from neurorec.tasks import (
     TASKS,
@@ -534,6 +535,13 @@ def test_a_name_gives_the_task_as_it_is_by_default(name):
     task = find_task(name)
     assert isinstance(task, Task)
     assert task == TASKS[name]()
+
+
+def test_every_task_there_is_has_a_name():
+    kinds = {type(find_task(name)).__name__ for name in TASKS}
+    exported = {name for name in tasks.__all__ if getattr(getattr(tasks, name), "score_name", None)}
+    assert exported - kinds == {"Task", "NeurogymTask"} & exported
+    assert [find_task(f"tomita_{k}").grammar for k in range(1, 8)] == list(range(1, 8))
 
 
 def test_a_name_that_is_not_known_gets_the_nearest():
