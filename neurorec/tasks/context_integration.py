@@ -68,7 +68,7 @@ class ContextIntegration:
             found = str(self.coherences)
             raise InputError("coherences", expected="strengths above 0", found=found, remedy="sides are drawn for you")
         check_noise(self.noise)
-        check_spans(self._spans, dt=self.dt, may_be_absent=("fixation", "delay"))
+        check_spans(self._spans, dt=self.dt, may_vary=("fixation", "delay"))
 
     @property
     def _spans(self) -> dict[str, Span]:

@@ -65,7 +65,7 @@ class DelayedMatchToSample:
             found = str(self.n_stimuli)
             raise InputError("n_stimuli", expected="2 or more", found=found, remedy="one always matches itself")
         check_noise(self.noise)
-        check_spans(self._spans, dt=self.dt, may_be_absent=("fixation", "delay"))
+        check_spans(self._spans, dt=self.dt, may_vary=("fixation", "delay"))
 
     @property
     def _spans(self) -> dict[str, Span]:

@@ -69,7 +69,7 @@ class ParametricWorkingMemory:
             expected = "two frequencies with one of the differences, which are above 0"
             raise InputError("differences", expected=expected, found=found, remedy="such as (10, 18) and (8,)")
         check_noise(self.noise)
-        check_spans(self._spans, dt=self.dt, may_be_absent=("fixation", "delay"))
+        check_spans(self._spans, dt=self.dt, may_vary=("fixation", "delay"))
 
     @property
     def _spans(self) -> dict[str, Span]:

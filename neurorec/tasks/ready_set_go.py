@@ -67,7 +67,7 @@ class ReadySetGo:
     def __post_init__(self) -> None:
         check_noise(self.noise)
         spans = {"fixation": self.fixation, "flash": self.flash, "response": self.response}
-        check_spans(spans, dt=self.dt, may_be_absent=("fixation",))
+        check_spans(spans, dt=self.dt, may_vary=("fixation",))
         steps = np.round(np.array(self.intervals, dtype=float) / self.dt)
         if np.unique(steps).size < 2 or steps.min() < 2 * round(self.flash / self.dt):
             expected = f"two or more, of at least two flashes ({2 * self.flash:g} s)"

@@ -59,7 +59,7 @@ class SineWave:
     score_name: ClassVar[str] = "fraction of the variance of the wave"
 
     def __post_init__(self) -> None:
-        check_spans({"fixation": self.fixation, "wave": self.wave}, dt=self.dt, may_be_absent=("fixation",))
+        check_spans({"fixation": self.fixation, "wave": self.wave}, dt=self.dt, may_vary=("fixation",))
         if not 0 < self.lowest < self.highest or self.highest * self.dt > 0.25:
             expected = f"0 < lowest < highest <= {0.25 / self.dt:g} Hz, four steps a period"
             found = f"{self.lowest}, {self.highest}"

@@ -84,7 +84,7 @@ class SoundLocation:
             found = f"{self.n_channels} channels, width {self.width}"
             raise InputError("n_channels, width", expected="two or more, above 0", found=found, remedy="try 8 and 40")
         check_noise(self.noise)
-        check_spans(self._spans, dt=self.dt, may_be_absent=("fixation", "delay"))
+        check_spans(self._spans, dt=self.dt, may_vary=("fixation", "delay"))
 
     @property
     def _spans(self) -> dict[str, Span]:
@@ -133,6 +133,9 @@ class SoundLocation:
         seconds = round(self.sound / self.dt) * self.dt
         if self.code == "two_channel" and self.noise > 0:
             return float(norm.cdf(abs(np.sin(np.radians(location))) * np.sqrt(seconds / 2) / self.noise))
+        if location not in self.locations:
+            expected, found = f"one of {self.locations}", str(location)
+            raise InputError("location", expected=expected, found=found, remedy="the ideal observer expects only those")
         rates = ideal_rates(self.levels(self.locations), np.array(self.locations) > 0, sd=self.noise / np.sqrt(seconds))
         return float(rates[list(self.locations).index(location)])
 

@@ -91,11 +91,11 @@ def lay_out(spans: Mapping[str, Span], n_trials: int, *, dt: float, rng: np.rand
 
 def span_steps(span: Span, *, dt: float) -> tuple[int, int]:
     """Least and largest number of steps of a period; the same where its length does not vary."""
-    low, high = span if isinstance(span, tuple) else (span, span)
-    return round(low / dt), round(high / dt)
+    ends = np.ravel(span).tolist()
+    return round(ends[0] / dt), round(ends[-1] / dt)
 
 
-def check_spans(spans: Mapping[str, Span], *, dt: float, may_be_absent: tuple[str, ...] = ()) -> None:
+def check_spans(spans: Mapping[str, Span], *, dt: float, may_vary: tuple[str, ...] = ()) -> None:
     """Refuse periods that cannot be: of a step that is not a length, negative, backwards, or shorter than a step.
 
     Parameters
@@ -104,8 +104,8 @@ def check_spans(spans: Mapping[str, Span], *, dt: float, may_be_absent: tuple[st
         Length of each period, s.
     dt : float
         Width of a step, s.
-    may_be_absent : tuple of str
-        Periods whose length may be 0.
+    may_vary : tuple of str
+        Periods that may have a shortest and a longest length, and may be 0.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def check_spans(spans: Mapping[str, Span], *, dt: float, may_be_absent: tuple[st
 
     Examples
     --------
-    >>> check_spans({"delay": (0.5, 0.2)}, dt=0.02)
+    >>> check_spans({"delay": (0.5, 0.2)}, dt=0.02, may_vary=("delay",))
     Traceback (most recent call last):
     ...
     neurorec.recording.errors.InputError: delay: expected a length in s, or (shortest, longest), found (0.5, 0.2);
@@ -123,12 +123,13 @@ def check_spans(spans: Mapping[str, Span], *, dt: float, may_be_absent: tuple[st
     if not (np.isfinite(dt) and dt > 0):
         raise InputError("dt", expected="a step above 0 s", found=str(dt), remedy="try 0.02")
     for name, span in spans.items():
-        ends = np.array(span, dtype=float)
-        ordered = ends.shape in ((), (2,)) and bool((np.diff(ends.ravel()) >= 0).all())
-        if not ordered or not np.isfinite(ends).all() or ends.min() < 0:
-            remedy = "order the two, none below 0"
-            raise InputError(name, expected="a length in s, or (shortest, longest)", found=str(span), remedy=remedy)
-        if name not in may_be_absent and span_steps(span, dt=dt)[0] < 1:
+        ends, varies = np.array(span, dtype=float), name in may_vary
+        right_shape = ends.shape == () or (varies and ends.shape == (2,))
+        if not right_shape or not np.isfinite(ends).all() or ends.min() < 0 or (np.diff(ends.ravel()) < 0).any():
+            expected = "a length in s, or (shortest, longest)" if varies else "a length in s"
+            remedy = "order the two, none below 0" if varies else "0 or more, the same in every trial"
+            raise InputError(name, expected=expected, found=str(span), remedy=remedy)
+        if not varies and span_steps(span, dt=dt)[0] < 1:
             raise InputError(name, expected=f"at least one step of {dt} s", found=str(span), remedy="make it longer")
 
 

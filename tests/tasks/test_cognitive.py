@@ -497,6 +497,8 @@ REFUSED = [
     (SoundLocation, {"delay": (0.5, 0.2)}, "delay"),
     (SoundLocation, {"delay": (0.1, 0.2, 0.3)}, "delay"),
     (SoundLocation, {"delay": np.nan}, "delay"),
+    (SoundLocation, {"sound": (0.5, 1.0)}, r"sound: expected a length in s, found \(0.5, 1.0\)"),
+    (SineWave, {"wave": (1.0, 2.0)}, "wave: expected a length in s"),
     (SoundLocation, {"noise": -1.0}, "noise: expected 0 or more, found -1.0"),
     (SoundLocation, {"dt": 0.0}, "dt: expected a step above 0 s"),
     (ContextIntegration, {"coherences": ()}, "coherences"),
@@ -535,6 +537,12 @@ def test_a_name_gives_the_task_as_it_is_by_default(name):
     task = find_task(name)
     assert isinstance(task, Task)
     assert task == TASKS[name]()
+
+
+def test_the_ideal_observer_of_a_code_is_asked_about_its_locations():
+    with pytest.raises(InputError, match="location: expected one of .*, found 20; the ideal observer"):
+        SoundLocation(code="tuned").ideal(20)
+    assert SoundLocation().ideal(20) > SoundLocation().ideal(15)
 
 
 def test_every_task_there_is_has_a_name():
