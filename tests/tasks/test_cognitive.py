@@ -540,7 +540,7 @@ def test_a_name_gives_the_task_as_it_is_by_default(name):
 
 
 def test_the_ideal_observer_of_a_code_is_asked_about_its_locations():
-    with pytest.raises(InputError, match="location: expected one of .*, found 20; the ideal observer"):
+    with pytest.raises(InputError, match=r"location: expected one of .*, found 20; the ideal observer"):
         SoundLocation(code="tuned").ideal(20)
     assert SoundLocation().ideal(20) > SoundLocation().ideal(15)
 
