@@ -13,6 +13,7 @@ from neurorec.tasks.scoring import check_outputs, fraction_of_steps, rate_by
 from neurorec.tasks.task import Loss, build_trials
 
 OPENING, CLOSING = "([{", ")]}"
+WORDS = {"": "ab", '"': "ac", ")": "ad", "]": "ae"}  # of `bracketed_text`, by what will close what is open
 
 
 class Annotations(NamedTuple):
@@ -56,33 +57,33 @@ def _open(opening: NDArray, closing: NDArray) -> NDArray:
 def bracketed_text(n_characters: int, *, rng: np.random.Generator) -> str:
     """Make a text of which the next character depends on what is open.
 
-    Words ``ab`` and ``ac``, or ``ba`` and ``ca`` within quotes; round and square brackets, up to three deep, each
-    closed by its own kind; quotes, which hold words only. After a blank only memory says whether a quote is open.
+    Words of two letters, of which the second says what is innermost: ``ab`` where nothing is open, ``ac`` within
+    quotes, ``ad`` within round and ``ae`` within square brackets. Brackets are up to three deep; quotes hold words
+    only. Behind what has been closed, only memory says what is open still.
 
     Examples
     --------
     >>> bracketed_text(30, rng=np.random.default_rng(0))
-    'ab ("ca ca ca" ac) ab "ba ba c'
+    'ab "ac ac ac" (ad) ab [ae ae a'
     """
     said: list[str] = []
     pending: list[str] = []  # what will close what is open
-    length, fresh = 0, True
+    length, fresh = 0, True  # fresh: nothing has been said in it yet
     while length < n_characters:
-        draw, quoted = rng.random(), pending[-1:] == ['"']
-        if pending and not fresh and draw < 0.35:
-            token, fresh = pending.pop(), False
+        close, kind, bracket = rng.random() < 0.3, rng.random(), rng.integers(2)
+        innermost = pending[-1] if pending else ""
+        gap = "" if fresh else " "
+        if innermost and close and not fresh:
+            token = pending.pop()
+        elif innermost == '"' or kind < 0.7:
+            token = gap + WORDS[innermost]
+        elif kind < 0.85 or len(pending) == 3:
+            token = gap + '"'
+            pending.append('"')
         else:
-            gap = "" if fresh else " "
-            kind = rng.random()
-            if quoted or kind < 0.6:
-                token, fresh = gap + ("ba", "ca", "ab", "ac")[rng.integers(2) + 2 * (not quoted)], False
-            elif kind < 0.8 or len(pending) == 3:
-                token, fresh = gap + '"', True
-                pending.append('"')
-            else:
-                bracket = rng.integers(2)
-                token, fresh = gap + OPENING[bracket], True
-                pending.append(CLOSING[bracket])
+            token = gap + OPENING[bracket]
+            pending.append(CLOSING[bracket])
+        fresh = token[-1] in OPENING or (token[-1] == '"' and innermost != '"')
         said.append(token)
         length += len(token)
     return "".join(said)[:n_characters]

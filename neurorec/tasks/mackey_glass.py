@@ -15,7 +15,7 @@ from neurorec.tasks.task import Loss, build_trials
 
 SUBSTEPS = 10  # of the integration, in one unit of sampling
 TRANSIENT = 300.0  # units of the equation's time, left out
-PERIOD = 50.0  # about that of the oscillation, for the histories that trials begin with
+PERIOD = 50.0  # about that of the oscillation: histories have it, and trials begin anywhere in it
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class MackeyGlass:
 
     ``dx/dt = a x(t - tau) / (1 + x(t - tau) ** n) - b x`` (Mackey & Glass 1977, doi:10.1126/science.267326), chaotic at
     tau = 17, integrated by the classical Runge-Kutta method in steps of a tenth of the sampling. Every trial is a run
-    of its own, from a random history, taken after 300 units of the equation's time.
+    of its own, from a random history, taken after 300 to 350 units of the equation's time.
 
     Parameters
     ----------
@@ -106,13 +106,12 @@ class MackeyGlass:
         past = np.arange(-round(self.tau / h) - 1, 1) * h
         phase = rng.random((n_trials, 1)) + rng.uniform(0.8, 1.2, (n_trials, 1)) * past / PERIOD
         history = 0.9 + rng.uniform(0.1, 0.4, (n_trials, 1)) * np.sin(2 * np.pi * phase)
-        left_out = round(TRANSIENT / h)
-        wanted = (n_steps + self.horizon) * SUBSTEPS
-        x = self.integrate(history, left_out + wanted)[:, left_out::SUBSTEPS]
+        first = rng.integers(round(TRANSIENT / h), round((TRANSIENT + PERIOD) / h), n_trials)
+        window = first[:, None] + np.arange(n_steps + self.horizon) * SUBSTEPS
+        x = np.take_along_axis(self.integrate(history, int(window.max()) + 1), window, axis=1)[..., None]
         mask = np.ones((n_trials, n_steps))
         mask[:, :washout] = 0
-        later = x[:, self.horizon : self.horizon + n_steps, None]
-        return build_trials(self, inputs=x[:, :n_steps, None], targets=later, mask=mask)
+        return build_trials(self, inputs=x[:, :n_steps], targets=x[:, self.horizon :], mask=mask)
 
     def integrate(self, history: NDArray, n_fine: int) -> NDArray:
         """Go on from histories in steps of ``h = sampling / 10``.
