@@ -6,7 +6,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from neurorec.networks.system import System, run
+from neurorec.networks.system import System, noise_scale, run
 from neurorec.recording import InputError, first_offenders, recording_from_arrays
 from neurorec.tasks import check_trials
 
@@ -75,7 +75,7 @@ def simulate(
     _check(network, trials, peak_rate, gap)
     dt = float(trials.attrs["dt"])
     inputs = np.swapaxes(trials["inputs"].values, 0, 1)
-    noise = noise and _has_noise(network)
+    noise = noise and noise_scale(network) > 0
     draws = rng.standard_normal((*inputs.shape[:2], network.n_units), dtype=np.float32) if noise else None
     states = run(network, inputs, draws=draws)
     n_steps = np.rint(trials["duration"].values / dt).astype(int)
@@ -118,11 +118,6 @@ def _check(network: System, trials: xr.Dataset, peak_rate: float | None, gap: fl
     if gap < 0 or (peak_rate is not None and not peak_rate > 0):
         found = f"{gap:g} s and {peak_rate} spikes/s"
         raise InputError("gap and peak_rate", expected="gap >= 0 and peak_rate > 0", found=found, remedy="see simulate")
-
-
-def _has_noise(network: System) -> bool:
-    cell = getattr(network, "cell", network)
-    return hasattr(cell, "noisy_step") and getattr(cell, "noise", 1) > 0
 
 
 def _laid(values: jnp.ndarray, kept: NDArray[np.bool_]) -> NDArray:

@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 
 from neurorec.networks.network import Cell
-from neurorec.networks.system import jacobian, noisy_step, scan
+from neurorec.networks.system import jacobian, noise_scale, noisy_step, scan
 from neurorec.recording import InputError
 
 if TYPE_CHECKING:
@@ -68,9 +68,9 @@ class Stacked(eqx.Module):
         return sum(cell.n_states for cell in self.cells)
 
     @property
-    def noise(self) -> float:
-        """The largest private noise of any layer; 0 where none has some."""
-        return max(getattr(cell, "noise", float(hasattr(cell, "noisy_step"))) for cell in self.cells)
+    def noise_scale(self) -> float:
+        """The largest of any layer; a layer multiplies its draws by its own."""
+        return max(noise_scale(cell) for cell in self.cells)
 
     @property
     def area(self) -> tuple[str, ...]:
@@ -146,7 +146,12 @@ class Stacked(eqx.Module):
         return jnp.concatenate(after, axis=-1)
 
     def _draws(self, draw: Array | None) -> "list[Array] | list[None]":
-        return [None] * len(self.cells) if draw is None else self._split(draw, [c.n_units for c in self.cells])
+        if draw is None:
+            return [None] * len(self.cells)
+        if not any(hasattr(cell, "noisy_step") for cell in self.cells):
+            found = ", ".join(type(cell).__name__ for cell in self.cells)
+            raise InputError("draws", expected="a layer with private noise", found=found, remedy="leave them out")
+        return self._split(draw, [cell.n_units for cell in self.cells])
 
     @staticmethod
     def _split(values: Array, sizes: list[int]) -> list[Array]:

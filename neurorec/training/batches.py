@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from neurorec.tasks import Task, check_trials
 
-HELD_OUT, TRAINED, NOISE = range(3)  # streams of random numbers of a seed
+# streams of random numbers of a seed; none is 0, because numbers made from (seed, 0) are those made from the seed alone
+HELD_OUT, TRAINED, NOISE = range(1, 4)
 CHUNK = 10  # updates whose trials are drawn in one go: naming arrays costs as much as making a batch
 
 

@@ -6,6 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import BadZipFile
+from zlib import crc32
+from zlib import error as ZlibError
 
 import jax
 import numpy as np
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 
 from neurorec.recording import FileError
 from neurorec.tasks import Task
-from neurorec.training.learner import Learner
+from neurorec.training.learner import Fixed, Learner
 from neurorec.training.settings import TrainingSettings
 
 
@@ -26,16 +28,19 @@ class Progress(NamedTuple):
     curves: dict[str, NDArray]  # (seed, step) and (seed, look)
 
 
-def describe(task: Task, settings: TrainingSettings, seeds: tuple[int, ...], network: Any) -> str:
+def describe(task: Task, settings: TrainingSettings, seeds: tuple[int, ...], network: Any, fixed: Fixed) -> str:
     """What a checkpoint is of, in one string: it is gone on with only if this is the same.
 
-    The number of steps may differ, unless the learning rate depends on it: so training can be lengthened.
+    The number of steps may differ, unless the learning rate depends on it: so training can be lengthened. Of what is
+    not trained, such as masks, which the checkpoint does not hold, a checksum is taken.
     """
     kept = asdict(settings)
     if settings.schedule == "constant":
         del kept["n_steps"]
     shape = str(jax.tree.structure(network)), [str(np.shape(leaf)) for leaf in jax.tree.leaves(network)]
-    return json.dumps({"task": repr(task), "settings": kept, "seeds": seeds, "network": shape}, sort_keys=True)
+    frozen = crc32(b"".join(np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(fixed.arrays)))
+    described = {"task": repr(task), "settings": kept, "seeds": seeds, "network": shape, "frozen parts": frozen}
+    return json.dumps(described, sort_keys=True)
 
 
 def save_checkpoint(path: Path, of: str, learner: Learner, progress: Progress) -> None:
@@ -70,9 +75,9 @@ def load_checkpoint(path: Path, of: str, like: tuple[Learner, Progress]) -> tupl
         with np.load(path, allow_pickle=False) as file:
             found = str(file["of"])
             leaves = [file[f"leaf_{k}"] for k in range(len(file.files) - 1)]
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
-        remedy = "remove it, or name another"
-        raise FileError(str(path), expected="a checkpoint", found=str(error), remedy=remedy) from error
+    except (OSError, EOFError, TypeError, ValueError, KeyError, BadZipFile, ZlibError) as error:
+        remedy, found = "remove it, or name another", str(error).splitlines()[0]
+        raise FileError(str(path), expected="a checkpoint", found=found, remedy=remedy) from error
     structure = jax.tree.structure(like)
     if found != of or structure.num_leaves != len(leaves):
         remedy = "name another file, or remove it to begin anew"

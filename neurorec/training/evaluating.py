@@ -57,7 +57,7 @@ def evaluate(network: System, task: Task, trials: xr.Dataset, *, noise: bool = T
     >>> from neurorec.tasks import FlipFlop
     >>> rng = np.random.default_rng(0)
     >>> task, network = FlipFlop(), with_readout(Leaky.random(3, 20, rng=rng), 3, rng=rng)
-    >>> 0 < evaluate(network, task, task.sample(10, rng=rng)).score < 0.5
+    >>> 0 <= evaluate(network, task, task.sample(10, rng=rng)).score < 0.5
     True
     """
     check_fit(network, trials)

@@ -21,7 +21,7 @@ from neurorec.tasks import Task, find_task
 from neurorec.training.batches import Batch, held_out_trials, stack_batches, training_batch
 from neurorec.training.checkpoint import Progress, describe, load_checkpoint, save_checkpoint
 from neurorec.training.defaults import default_settings
-from neurorec.training.evaluating import check_fit, evaluate
+from neurorec.training.evaluating import Evaluation, check_fit, evaluate
 from neurorec.training.learner import Fixed, Learner, one_network, start_learning
 from neurorec.training.settings import TrainingSettings
 from neurorec.training.updating import choose_engine
@@ -122,14 +122,15 @@ def train(
     (('seed', 'step'), 3)
     """
     task = find_task(task) if isinstance(task, str) else task
-    seeds = (seeds,) if isinstance(seeds, int) else tuple(seeds)
+    seeds = tuple(int(seed) for seed in np.atleast_1d(seeds))
     settings = settings or default_settings(task)
     networks = _networks(task, network, seeds)
     held_out = [held_out_trials(task, seed, settings.n_held_out) for seed in seeds]
     check_fit(networks[0], held_out[0])
     learner, fixed = start_learning(networks, settings.optimiser())
     begin = Progress(0, learner.trained, np.full(len(seeds), -1), _empty_curves(len(seeds)))
-    path, of = None if checkpoint is None else Path(checkpoint), describe(task, settings, seeds, networks[0])
+    path = None if checkpoint is None else Path(checkpoint)
+    of = describe(task, settings, seeds, networks[0], fixed)
     if path is not None and path.exists():
         learner, begin = load_checkpoint(path, of, (learner, begin))
     with ExitStack() as stack:
@@ -168,7 +169,8 @@ class _Loop:
         if at.step == 0 and not at.curves["look"].size:
             at = self._look(learner, at)
         while (at.done < 0).any() and at.step < self.settings.n_steps:
-            upto = min(at.step + self.settings.check_every, self.settings.n_steps)
+            every = self.settings.check_every
+            upto = min((at.step // every + 1) * every, self.settings.n_steps)
             metrics = []
             for step, batch in self._batches(at.step, upto):
                 learner, seen = engine.update(learner, batch, step)
@@ -210,11 +212,10 @@ class _Loop:
             if not alive[place]:
                 done[place] = DIVERGED
                 continue
-            if _better(seen.score, seen.loss, curves["score"][place], curves["held_out_loss"][place]):
+            is_best, has_moved = _progress(seen, curves["score"][place], curves["held_out_loss"][place])
+            if is_best:
                 best = jax.tree.map(lambda old, new, k=place: _replaced(old, new, k), best, learner.trained)
-                curves["since"][place] = 0
-            else:
-                curves["since"][place] += 1
+            curves["since"][place] = 0 if has_moved else curves["since"][place] + 1
             if seen.score >= self.criterion:
                 done[place] = SOLVED
             elif self.settings.patience and curves["since"][place] >= self.settings.patience:
@@ -222,7 +223,7 @@ class _Loop:
         curves["look"] = np.append(curves["look"], at.step)
         curves["score"] = np.column_stack([curves["score"], score])
         curves["held_out_loss"] = np.column_stack([curves["held_out_loss"], loss])
-        self.bar.set_postfix(loss=f"{np.nanmean(loss):.3g}", score=f"{np.nanmean(score):.3f}", refresh=False)
+        self.bar.set_postfix(loss=_shown(loss), score=_shown(score), refresh=False)
         return at._replace(best=best, done=done, curves=curves)
 
 
@@ -247,15 +248,27 @@ def _empty_curves(n_seeds: int) -> dict[str, np.ndarray]:
     return {**empty, "look": np.empty(0, dtype=int), "since": np.zeros(n_seeds, dtype=int)}
 
 
-def _better(score: float, loss: float, scores: np.ndarray, losses: np.ndarray) -> bool:
-    """Whether a look is the best so far: a higher score, or an equal one with a loss that is lower by some grains."""
-    if not np.isfinite(loss):
-        return False
+def _progress(seen: Evaluation, scores: np.ndarray, losses: np.ndarray) -> tuple[bool, bool]:
+    """Whether a look is the best so far, and whether it is in any way better than those before.
+
+    The best has the highest score, or an equal one with a loss that is lower by some grains; a loss that is lower than
+    all before is progress also where the score is not the highest.
+    """
+    if not np.isfinite(seen.loss):
+        return False, False
     known = np.isfinite(scores) & np.isfinite(losses)
     if not known.any():
-        return True
-    top = scores[known].max()
-    return bool(score > top or (score == top and loss < losses[known].min() * (1 - GRAIN)))
+        return True, True
+    top, enough = scores[known].max(), 1 - GRAIN
+    equal = losses[known & (scores == top)].min()
+    is_best = bool(seen.score > top or (seen.score == top and seen.loss < equal * enough))
+    return is_best, is_best or bool(seen.loss < losses[known].min() * enough)
+
+
+def _shown(values: np.ndarray) -> str:
+    """The mean over seeds that are still trained, for the bar."""
+    known = values[np.isfinite(values)]
+    return f"{known.mean():.3g}" if known.size else "nan"
 
 
 def _replaced(old: Any, new: Any, place: int) -> np.ndarray:
@@ -307,5 +320,5 @@ def _warn(settings: TrainingSettings, seeds: tuple[int, ...], at: Progress) -> N
             f"{before:.3g}); the best network before it is kept. Lower learning_rate ({settings.learning_rate:g}), "
             f"set clip ({settings.clip:g}) or begin with a smaller gain.",
             TrainingWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
