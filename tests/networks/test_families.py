@@ -21,6 +21,7 @@ from neurorec.networks import (
     TappedDelay,
     build_network,
     jacobian,
+    noise_scale,
     run,
 )
 from neurorec.recording import InputError
@@ -53,10 +54,13 @@ def test_the_catalogue_knows_the_nearest_name(rng):
 
 def test_stacked_areas_and_noise(rng):
     quiet = Stacked((GRU.random(2, 3, rng=rng), LSTM.random(3, 2, rng=rng)))
-    assert quiet.noise == 0
+    assert noise_scale(quiet) == 0
+    with pytest.raises(InputError, match="private noise"):
+        quiet.noisy_step(jnp.zeros(7), jnp.zeros(2), jnp.zeros(5))
     assert quiet.area == ("layer_1",) * 3 + ("layer_2",) * 2
-    named = Stacked((quiet, Leaky.random(5, 2, area=("V1", "PPC"), noise=0.2, rng=rng)))
-    assert named.noise == 0.2
+    top = Leaky.random(5, 2, area=("V1", "PPC"), noise=0.2, rng=rng)
+    named = Stacked((quiet, top))
+    assert noise_scale(named) == top.noise_scale > 0
     assert named.area == (*quiet.area, "V1", "PPC")
     with pytest.raises(InputError, match="cell 1 with 3 inputs"):
         Stacked((GRU.random(2, 3, rng=rng), GRU.random(4, 3, rng=rng)))
