@@ -222,9 +222,10 @@ class Reber:
 class EmbeddedReber:
     """``B T <Reber string> T E`` or ``B P <Reber string> P E``: the second letter decides the last but one.
 
-    What lies between is a whole string from B to E and says nothing of it, unless there is a bias: an Elman network
-    keeps the second letter only where it matters on the way (Cleeremans et al. 1989, doi:10.1162/neco.1989.1.3.372),
-    an LSTM without (Hochreiter & Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735).
+    What lies between is a whole string from B to E and says nothing of it, unless there is a bias. With errors carried
+    back by one step, as Elman did, a simple recurrent network keeps the second letter only where it matters on the way
+    (Cleeremans et al. 1989, doi:10.1162/neco.1989.1.3.372); an LSTM keeps it without (Hochreiter & Schmidhuber 1997,
+    doi:10.1162/neco.1997.9.8.1735), and so can a simple network whose errors are carried back over the whole string.
 
     Parameters
     ----------
