@@ -42,10 +42,8 @@ def of_each() -> dict:
     signs, mask = dale_signs(5, excitatory=0.6), rng.random((5, 5)) < 0.6
     cells = {
         "elman": Elman.random(3, 5, nonlinearity="softplus", rng=rng),
-        "leaky rate": Leaky.random(3, 5, rng=rng),
-        "leaky current": Leaky.random(3, 5, form="current", rng=rng),
-        "leaky signed": Leaky.random(3, 5, recurrent=Constrained.random(5, mask=mask, sign=signs, rng=rng), rng=rng),
-        "leaky low rank": Leaky.random(3, 5, recurrent=LowRank.random(5, 2, rng=rng), rng=rng),
+        "leaky rate": Leaky.random(3, 5, recurrent=Constrained.random(5, mask=mask, sign=signs, rng=rng), rng=rng),
+        "leaky current": Leaky.random(3, 5, recurrent=LowRank.random(5, 2, rng=rng), form="current", rng=rng),
         "gru": GRU.random(3, 5, rng=rng),
         "lstm": LSTM.random(3, 5, rng=rng),
         "second order": SecondOrder.random(3, 5, first_order=True, rng=rng),

