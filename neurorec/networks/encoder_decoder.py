@@ -11,6 +11,7 @@ from jax import Array
 from neurorec.networks.lstm import LSTM
 from neurorec.networks.network import Cell
 from neurorec.networks.nonlinearity import Nonlinearity, apply, check_nonlinearity
+from neurorec.networks.system import scan
 from neurorec.networks.weights import forward_weights
 from neurorec.recording import InputError
 
@@ -170,24 +171,18 @@ class EncoderDecoder(eqx.Module):
 
     def step(self, state: Array, inputs: Array) -> Array:
         """The next state ``(..., state)``."""
-        old = self.parts(state)
-        encoded = self.encoder.step(old.encoder, inputs)
-        before = jnp.where(old.decoding > 0.5, old.decoder, old.encoder @ self.bridge.T)
-        recalled = self._recall(old, before)
-        fed = apply(self.feedback, old.answer)
-        decoded = self.decoder.step(before, jnp.concatenate([fed, recalled], axis=-1))
-        seen = jnp.concatenate([self.decoder.activity(decoded), recalled], axis=-1)
-        keep = (old.decoding > 0.5) | (inputs[..., self.go, None] > 0.5)
-        added = self.encoder.activity(encoded) if self.slots else recalled
-        new = Parts(
-            encoder=jnp.where(keep, old.encoder, encoded),
-            decoder=jnp.where(keep, decoded, old.decoder),
-            answer=jnp.where(keep, seen @ self.output.T + self.output_bias, self.rest),
-            decoding=keep.astype(state.dtype),
-            memory=jnp.where(keep, old.memory, jnp.concatenate([old.memory, added], -1)[..., added.shape[-1] :]),
-            filled=jnp.where(keep, old.filled, jnp.minimum(old.filled + 1, self.slots)),
-        )
-        return jnp.concatenate(new, axis=-1)
+        return jnp.concatenate(self._advance(self.parts(state), inputs), axis=-1)
+
+    def run(self, state: Array, inputs: Array, draws: Array | None = None) -> Array:
+        """States ``(time, ..., state)`` after each step; the parts are put together once, in the end."""
+        if draws is not None:
+            return scan(self, state, inputs, draws)
+
+        def advance(old: Parts, inputs: Array) -> tuple[Parts, Parts]:
+            new = self._advance(old, inputs)
+            return new, new
+
+        return jnp.concatenate(jax.lax.scan(advance, self.parts(state), inputs)[1], axis=-1)
 
     def readout(self, state: Array) -> Array:
         """Outputs ``(..., output)``."""
@@ -212,6 +207,24 @@ class EncoderDecoder(eqx.Module):
     def _sizes(self) -> list[int]:
         kept = [self.slots * self.encoder.n_units, 1] if self.slots else [0, 0]
         return [self.encoder.n_states, self.decoder.n_states, self.n_outputs, 1, *kept]
+
+    def _advance(self, old: Parts, inputs: Array) -> Parts:
+        encoded = self.encoder.step(old.encoder, inputs)
+        before = jnp.where(old.decoding > 0.5, old.decoder, old.encoder @ self.bridge.T)
+        recalled = self._recall(old, before)
+        fed = apply(self.feedback, old.answer)
+        decoded = self.decoder.step(before, jnp.concatenate([fed, recalled], axis=-1))
+        seen = jnp.concatenate([self.decoder.activity(decoded), recalled], axis=-1)
+        keep = (old.decoding > 0.5) | (inputs[..., self.go, None] > 0.5)
+        added = self.encoder.activity(encoded) if self.slots else recalled
+        return Parts(
+            encoder=jnp.where(keep, old.encoder, encoded),
+            decoder=jnp.where(keep, decoded, old.decoder),
+            answer=jnp.where(keep, seen @ self.output.T + self.output_bias, self.rest),
+            decoding=keep.astype(old.decoding.dtype),
+            memory=jnp.where(keep, old.memory, jnp.concatenate([old.memory, added], -1)[..., added.shape[-1] :]),
+            filled=jnp.where(keep, old.filled, jnp.minimum(old.filled + 1, self.slots)),
+        )
 
     def _slots(self, parts: Parts) -> Array:
         return parts.memory.reshape(*parts.memory.shape[:-1], self.slots, self.encoder.n_units)
