@@ -11,6 +11,7 @@ from scipy.stats import norm
 from neurorec.recording import InputError
 from neurorec.tasks.scoring import mean_output, rate_by
 from neurorec.tasks.task import Loss, build_trials
+from neurorec.tasks.timeline import check_noise, check_spans
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class NoisyEvidence:
     dt : float
         Time step, s.
 
+    Raises
+    ------
+    InputError
+        Coherences that are not above 0, negative noise, periods or a step that are no lengths of time.
+
     Examples
     --------
     >>> task = NoisyEvidence()
@@ -50,9 +56,14 @@ class NoisyEvidence:
     score_name: ClassVar[str] = "fraction of trials on the right side"
 
     def __post_init__(self) -> None:
-        if not self.coherences or min(self.coherences) <= 0:
+        if not self.coherences or not all(0 < c < np.inf for c in self.coherences):
             found = str(self.coherences)
             raise InputError("coherences", expected="strengths above 0", found=found, remedy="sides are drawn for you")
+        check_noise(self.noise)
+        spans = {"fixation": self.fixation, "stimulus": self.stimulus, "response": self.response}
+        if self.fixation == 0:  # the stimulus may begin at once
+            del spans["fixation"]
+        check_spans(spans, dt=self.dt)
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -81,8 +92,8 @@ class NoisyEvidence:
 
     def ideal(self, coherence: float) -> float:
         """Fraction right of who adds up all evidence."""
-        n_steps = round(self.stimulus / self.dt)
-        return float(norm.cdf(abs(coherence) * np.sqrt(n_steps * self.dt) / self.noise))
+        seconds = round(self.stimulus / self.dt) * self.dt
+        return float(norm.cdf(abs(coherence) * np.sqrt(seconds) / self.noise)) if self.noise > 0 else 1.0
 
     def sample(self, n_trials: int, *, rng: np.random.Generator) -> xr.Dataset:
         """Make trials; conditions: ``coherence``, signed, and ``side``."""

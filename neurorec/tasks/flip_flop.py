@@ -7,8 +7,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from neurorec.recording import InputError
 from neurorec.tasks.scoring import check_outputs, fraction_of_steps, rate_by
 from neurorec.tasks.task import Loss, build_trials
+from neurorec.tasks.timeline import check_spans
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,11 @@ class FlipFlop:
     dt : float
         Time step, s.
 
+    Raises
+    ------
+    InputError
+        No channels, times that are not positive, a pulse longer than the trial, more pulses than one per step.
+
     Examples
     --------
     >>> task = FlipFlop(n_bits=2)
@@ -46,6 +53,17 @@ class FlipFlop:
 
     loss: ClassVar[Loss] = "squared"
     score_name: ClassVar[str] = "fraction of steps with every bit right (within 0.5)"
+
+    def __post_init__(self) -> None:
+        if self.n_bits < 1 or self.n_bits != int(self.n_bits):
+            raise InputError("n_bits", expected="one channel or more", found=str(self.n_bits), remedy="try 3")
+        check_spans({"duration": self.duration}, dt=self.dt)
+        if not 0 < self.pulse <= self.duration:
+            expected = f"above 0 s, at most the trial's {self.duration:g} s"
+            raise InputError("pulse", expected=expected, found=str(self.pulse), remedy=f"one step is {self.dt:g} s")
+        if not 0 <= self.pulse_rate * self.dt <= 1:
+            expected = f"0 to {1 / self.dt:g} pulses/s, one a step"
+            raise InputError("pulse_rate", expected=expected, found=str(self.pulse_rate), remedy="try 2")
 
     @property
     def input_names(self) -> tuple[str, ...]:

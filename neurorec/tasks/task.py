@@ -143,7 +143,7 @@ def check_trials(trials: xr.Dataset) -> xr.Dataset:
     ------
     InputError
         For a variable that is missing or has other dimensions, values that are not finite, a mask that is negative
-        or counts padding, a loss that is not known.
+        or counts padding, a loss that is not known, a time step that is missing or not above 0.
 
     Examples
     --------
@@ -158,7 +158,11 @@ def check_trials(trials: xr.Dataset) -> xr.Dataset:
     if trials.attrs.get("loss") not in LOSSES:
         found = repr(trials.attrs.get("loss"))
         raise InputError("trials.attrs['loss']", expected=f"one of {', '.join(LOSSES)}", found=found, remedy="name one")
-    padding = trials["time"].values >= trials["duration"].values[:, None] - 1e-6 * float(trials.attrs["dt"])
+    dt = trials.attrs.get("dt")
+    if not isinstance(dt, int | float | np.number) or not 0 < dt < np.inf:
+        found, expected = "nothing" if dt is None else repr(dt), "the time step, above 0 s"
+        raise InputError("trials.attrs['dt']", expected=expected, found=found, remedy="see build_trials")
+    padding = trials["time"].values >= trials["duration"].values[:, None] - 1e-6 * float(dt)
     mask = trials["mask"].values
     if (mask < 0).any() or mask[padding].any() or not mask.any():
         found = "a negative one" if (mask < 0).any() else "weight in padding" if mask.any() else "none above 0"

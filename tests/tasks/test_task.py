@@ -91,6 +91,63 @@ def test_losses_that_are_known_pass(loss):
     check_trials(_trials().assign_attrs(loss=loss))
 
 
+@pytest.mark.parametrize(("dt", "found"), [(None, "nothing"), (0.0, "0.0"), (np.nan, "nan"), ("0.1", "'0.1'")])
+def test_a_time_step_that_is_missing_or_none_is_refused(dt, found):
+    trials = _trials()
+    trials = trials.drop_attrs(deep=False).assign_attrs(loss="squared", **({} if dt is None else {"dt": dt}))
+    with pytest.raises(InputError, match=rf"trials.attrs\['dt'\]: expected the time step, above 0 s, found {found};"):
+        check_trials(trials)
+
+
+def test_a_time_step_of_any_kind_of_number_passes():
+    for dt in (np.float32(0.1), np.float64(0.1), 1):
+        check_trials(_trials().assign_attrs(dt=dt))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"n_bits": 0}, "n_bits: expected one channel or more, found 0"),
+        ({"n_bits": 2.5}, "n_bits: expected one channel or more, found 2.5"),
+        ({"dt": 0}, "dt: expected a step above 0 s, found 0"),
+        ({"duration": -1}, "duration: expected a length in s, found -1"),
+        ({"duration": 0.001}, "duration: expected at least one step of 0.02 s, found 0.001"),
+        ({"duration": (1, 2)}, r"duration: expected a length in s, found \(1, 2\)"),
+        ({"pulse": 0}, "pulse: expected above 0 s, at most the trial's 2 s, found 0"),
+        ({"pulse": 3}, "pulse: expected above 0 s, at most the trial's 2 s, found 3"),
+        ({"pulse_rate": -1}, "pulse_rate: expected 0 to 50 pulses/s, one a step, found -1"),
+        ({"pulse_rate": 60}, "pulse_rate: expected 0 to 50 pulses/s, one a step, found 60"),
+    ],
+)
+def test_a_flip_flop_that_cannot_be_is_refused(fields, message):
+    with pytest.raises(InputError, match=message):
+        FlipFlop(**fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"coherences": ()}, "coherences: expected strengths above 0"),
+        ({"coherences": (0.1, 0)}, "coherences: expected strengths above 0"),
+        ({"coherences": (np.nan,)}, "coherences: expected strengths above 0"),
+        ({"noise": -0.1}, "noise: expected 0 or more, found -0.1"),
+        ({"dt": np.nan}, "dt: expected a step above 0 s, found nan"),
+        ({"fixation": -0.1}, "fixation: expected a length in s, found -0.1"),
+        ({"stimulus": 0}, "stimulus: expected at least one step of 0.02 s, found 0"),
+        ({"response": (0.1, 0.2)}, r"response: expected a length in s, found \(0.1, 0.2\)"),
+    ],
+)
+def test_evidence_that_cannot_be_is_refused(fields, message):
+    with pytest.raises(InputError, match=message):
+        NoisyEvidence(**fields)
+
+
+def test_evidence_may_begin_at_once_and_be_certain():
+    task = NoisyEvidence(fixation=0, noise=0)
+    assert task.best == 1.0
+    assert task.sample(2, rng=np.random.default_rng(0)).sizes["time"] == 60
+
+
 def test_a_negative_weight_is_refused():
     mask = np.ones((3, 5))
     mask[1, 2] = -0.1
