@@ -43,11 +43,11 @@ def start_learning(networks: Sequence[System], optimiser: optax.GradientTransfor
     InputError
         If they differ in more than the values of their weights, or if nothing of them is trained.
     """
-    first = jax.tree.structure(networks[0])
-    if any(jax.tree.structure(other) != first for other in networks):
+    arrays = [eqx.partition(network, eqx.is_array) for network in networks]
+    kinds = [(jax.tree.structure(network), [x.shape for x in jax.tree.leaves(network)]) for network, _ in arrays]
+    if any(kind != kinds[0] for kind in kinds) or len({jax.tree.structure(network) for network in networks}) > 1:
         remedy = "build them by the same call, with other random numbers"
         raise InputError("networks", expected="one kind, with one size", found="several", remedy=remedy)
-    arrays = [eqx.partition(network, eqx.is_array) for network in networks]
     stacked = jax.tree.map(lambda *parts: jnp.stack([jnp.asarray(part) for part in parts]), *[a for a, _ in arrays])
     trained, kept = eqx.partition(stacked, trainable(networks[0]))
     if not jax.tree.leaves(trained):

@@ -83,6 +83,7 @@ def window_loss(
         ``(k1, k2)``, k1 at most k2.
     """
     newest, length = window
+    draws = None if draws is None else jnp.asarray(draws)
     n_steps = len(batch.mask)
     frozen = jax.tree.map(lambda x: jax.lax.stop_gradient(x) if eqx.is_inexact_array(x) else x, network)
     before = run(frozen, batch.inputs, draws=draws)

@@ -302,9 +302,10 @@ def _result(task: Task, settings: TrainingSettings, seeds: tuple[int, ...], fixe
         },
         coords={"seed": list(seeds), "step": np.arange(curves["loss"].shape[1]), "look": curves["look"]},
         attrs={
-            "task": repr(task),
-            **{name: float(getattr(task, name)) for name in ("chance", "best", "criterion")},
             **{name: str(value) for name, value in asdict(settings).items()},
+            "task": repr(task),
+            **{name: float(getattr(task, name)) for name in ("chance", "best")},
+            "criterion": float(task.criterion if settings.criterion is None else settings.criterion),
         },
     )
     return Training(networks, curve)
