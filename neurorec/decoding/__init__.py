@@ -20,6 +20,7 @@ from neurorec.decoding.predictivity import (
 )
 from neurorec.decoding.solution import SolutionTimes, plateau_criterion, solution_time
 from neurorec.decoding.times import compare_groups, solution_times
+from neurorec.decoding.tracking import Tracking, track_signal, tracking_units
 from neurorec.decoding.windows import TrialWindows, cut_windows
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Predictivity",
     "SolutionDifference",
     "SolutionTimes",
+    "Tracking",
     "TrialWindows",
     "accuracy_over_time",
     "compare_groups",
@@ -45,5 +47,7 @@ __all__ = [
     "solution_time",
     "solution_times",
     "split_half_reliability",
+    "track_signal",
+    "tracking_units",
     "unit_predictivity",
 ]
