@@ -34,6 +34,9 @@ class DefaultDesign(NamedTuple):
 def default_terms(recording: xr.Dataset) -> DefaultDesign:
     """Derive a design from a recording: every usable trial column and signal, slow drift, history and coupling.
 
+    Signals whose attribute ``role`` is "output", as those of a simulated network, are functions of the activity that is
+    to be explained, and are left out.
+
     Parameters
     ----------
     recording : xarray.Dataset
@@ -126,7 +129,9 @@ def _signal_terms(recording: xr.Dataset, left_out: dict[str, str]) -> list[Term]
     for name in signals(recording):
         values = recording[name].values.reshape(recording.sizes["time"], -1)
         known = np.isfinite(values).all(axis=1).mean()
-        if known < _LEAST_COVERAGE:
+        if recording[name].attrs.get("role") == "output":
+            left_out[name] = "made of the recorded activity itself"
+        elif known < _LEAST_COVERAGE:
             left_out[name] = f"known in only {known:.0%} of the bins"
         elif np.nanmax(values) == np.nanmin(values):
             left_out[name] = "constant"

@@ -10,6 +10,10 @@ from neurorec.networks.system import System, noise_scale, run
 from neurorec.recording import InputError, first_offenders, recording_from_arrays
 from neurorec.tasks import check_trials
 
+# names that mean something else in a recording
+TAKEN = {"activity", "observed", "time", "segment", "unit", "area", "trial", "trial_id", "inputs", "outputs"}
+TAKEN |= {"start", "stop", "inputs_channel", "outputs_channel"}
+
 
 def simulate(
     network: System,
@@ -50,11 +54,14 @@ def simulate(
     -------
     xarray.Dataset
         A recording in bins of `dt`, of kind "rates" (arbitrary units) or "counts"; areas as the network's cell names
-        them; signals ``inputs`` and ``outputs`` ``(time, channel)``, their channels by name; the trial table: start and
-        stop, the trials' conditions, and ``<period>_start`` in time of the session (s). ``attrs``: ``task``,
-        ``network`` (the kind of its cell), ``dt`` (s), ``noise`` (1 or 0), with spikes ``peak_rate`` (spikes/s),
-        ``rate_low`` and ``rate_high``, the activity that is mapped to 0 and to the peak rate. Outputs are made of
-        the very activity that is recorded: they are no behaviour to explain it with, unless that is meant.
+        them; signals ``inputs`` and ``outputs`` ``(time, channel)``, their channels by name, and ``(time)`` whatever
+        numbers the trials hold over ``(trial, time)`` beside the mask, such as the ``node`` of a grammar; the trial
+        table: start and stop, the trials' conditions, and ``<period>_start`` in time of the session (s). A name that
+        a recording needs itself gets ``trial_`` before it. ``attrs``: ``task``, ``network`` (the kind of its cell),
+        ``dt`` (s), ``noise`` (1 or 0), with spikes ``peak_rate`` (spikes/s), ``rate_low`` and ``rate_high``, the
+        activity that is mapped to 0 and to the peak rate. Outputs are made of the very activity that is recorded:
+        they are no behaviour to explain it with, and their attribute ``role`` is "output", so that
+        `neurorec.design.default_terms` leaves them out.
 
     Raises
     ------
@@ -97,7 +104,7 @@ def simulate(
         time=np.repeat(table["start"].to_numpy(), n_steps) + within,
         segment=np.repeat(np.arange(len(kept)), n_steps),
         trials=table,
-        signals={"inputs": trials["inputs"].values[kept], "outputs": outputs},
+        signals={"inputs": trials["inputs"].values[kept], "outputs": outputs, **_notes(trials, kept)},
         kind="rates" if peak_rate is None else "counts",
         units="a.u." if peak_rate is None else "spikes/bin",
         attrs=attrs,
@@ -123,6 +130,14 @@ def _check(network: System, trials: xr.Dataset, peak_rate: float | None, gap: fl
 def _laid(values: jnp.ndarray, kept: NDArray[np.bool_]) -> NDArray:
     """Values ``(time, trial, ...)`` trial after trial, ``(time of all, ...)``, padding left out."""
     return np.swapaxes(np.asarray(values), 0, 1)[kept]
+
+
+def _notes(trials: xr.Dataset, kept: NDArray[np.bool_]) -> dict[str, NDArray]:
+    """What the trials say of each step ``(time of all,)``, where it is numbers."""
+    over = {str(name): values.values for name, values in trials.data_vars.items() if values.dims == ("trial", "time")}
+    over.pop("mask")
+    numbers = {name: values for name, values in over.items() if values.dtype.kind in "biuf"}
+    return {f"trial_{name}" if name in TAKEN else name: values[kept] for name, values in numbers.items()}
 
 
 def _check_finite(activity: NDArray, trial: NDArray[np.int64]) -> None:
@@ -155,6 +170,7 @@ def _labelled(recording: xr.Dataset, trials: xr.Dataset) -> xr.Dataset:
     for name in ("inputs", "outputs"):
         labels = trials[name.removesuffix("s")].values.astype(str)
         recording = recording.assign_coords({f"{name}_channel": labels})
+    recording["outputs"].attrs["role"] = "output"
     for name in recording.data_vars:
         source = trials.get(str(name).removeprefix("trial_") if name not in trials else str(name))
         if source is not None and source.dims == ("trial",) and recording[name].dims == ("trial",):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from neurorec.design import Coupling, Event, Signal, design_matrix, raised_cosine
+from neurorec.design import Coupling, Event, Signal, default_terms, design_matrix, raised_cosine
 from neurorec.glm import PopulationGLM
 from neurorec.io import load_recording, save_recording
 from neurorec.networks import CallableSystem, Elman, Leaky, block_mask, run, simulate, with_readout
@@ -66,6 +66,35 @@ def test_the_trial_table_is_in_time_of_the_session(trials, network):
     assert sorted(signals(recording)) == ["inputs", "outputs"]
     said = {"task": "NoisyEvidence", "network": "Leaky", "dt": DT, "noise": 1}
     assert said.items() <= recording.attrs.items()
+
+
+def test_what_trials_say_of_each_step_becomes_a_signal(trials, network):
+    steps = np.arange(20) < np.array([10, 12, 14, 16, 18, 20])[:, None]
+    node = np.where(steps, np.arange(20) % 6, -1)
+    noted = trials.assign(
+        node=(("trial", "time"), node),
+        open=(("trial", "time"), node > 3),
+        area=(("trial", "time"), 0.5 * node),
+        letter=(("trial", "time"), node.astype(str)),
+        legal=(("trial", "time", "output"), node[:, :, None] > 1),
+    )
+    recording = simulate(network, noted, noise=False, rng=np.random.default_rng(2))
+    assert sorted(signals(recording)) == ["inputs", "node", "open", "outputs", "trial_area"]
+    np.testing.assert_array_equal(recording["node"].values, node[steps])  # padding is left out
+    np.testing.assert_array_equal(recording["trial_area"].values, 0.5 * node[steps])
+    assert recording["open"].dtype == bool
+    assert recording["area"].dims == ("unit",)
+    plain = simulate(network, trials, noise=False, rng=np.random.default_rng(2))
+    xr.testing.assert_identical(recording.drop_vars(["node", "open", "trial_area"]), plain)
+
+
+def test_outputs_are_not_what_activity_is_explained_with(trials, network):
+    recording = simulate(network, trials, gap=0.3, peak_rate=50.0, rng=np.random.default_rng(2))
+    terms, left_out = default_terms(recording)
+    assert left_out["outputs"] == "made of the recorded activity itself"
+    design = design_matrix(recording, [term for term in terms if isinstance(term, Signal)])
+    assert set(design["term"].values) == {"inputs"}
+    np.testing.assert_allclose(design["matrix"].values, recording["inputs"].values, rtol=1e-6)
 
 
 def test_trials_without_a_gap_are_segments_still(trials, network):
