@@ -155,7 +155,6 @@ def tracking_units(
     ({'signal': 1, 'rank': 5}, True)
     """
     values = _channels(recording, signals)
-    owner = recording["trial_id"].values
     fold = _folds(recording, n_folds, rng)
     n_units = recording.sizes["unit"]
     if n_best < 1 or n_shuffles < 1:
@@ -167,7 +166,7 @@ def tracking_units(
     observed = recording["observed"].values if "observed" in recording else None
     rows, n_bins = [], []
     for signal in values.values():
-        use = (owner >= 0) & np.isfinite(signal)
+        use = (fold >= 0) & np.isfinite(signal)
         seen = None if observed is None else observed[use]
         rows.append(
             track_signal(signal[use], activity[use], fold[use], observed=seen, n_shuffles=n_shuffles, rng=rng)
