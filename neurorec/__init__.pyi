@@ -3,12 +3,15 @@ from . import decoding as decoding
 from . import design as design
 from . import glm as glm
 from . import io as io
+from . import networks as networks
 from . import plot as plot
 from . import recording as recording
 from . import recurrence as recurrence
 from . import report as report
 from . import study as study
+from . import tasks as tasks
 from . import timescales as timescales
+from . import training as training
 from .datasets import demo_path as demo_path
 from .datasets import simulate_recording as simulate_recording
 from .datasets import simulate_runyan2017 as simulate_runyan2017
@@ -35,6 +38,9 @@ from .io import load_recording as load_recording
 from .io import load_tree as load_tree
 from .io import read_nwb as read_nwb
 from .io import save_recording as save_recording
+from .networks import build_network as build_network
+from .networks import from_torch as from_torch
+from .networks import simulate as simulate
 from .recording import add_blocks as add_blocks
 from .recording import add_trials as add_trials
 from .recording import binarise as binarise
@@ -49,9 +55,14 @@ from .recurrence import permutation_test as permutation_test
 from .recurrence import pool_sessions as pool_sessions
 from .recurrence import power_by_sessions as power_by_sessions
 from .recurrence import recurrence_benefit as recurrence_benefit
+from .tasks import find_task as find_task
 from .timescales import avalanche_statistics as avalanche_statistics
 from .timescales import branching_ratio as branching_ratio
 from .timescales import intrinsic_timescale as intrinsic_timescale
 from .timescales import timescale_by_area as timescale_by_area
+from .training import TrainingSettings as TrainingSettings
+from .training import compare_gradients as compare_gradients
+from .training import gradient_norms as gradient_norms
+from .training import train as train
 
 __version__: str

@@ -25,6 +25,7 @@ from neurorec.plot.runyan import (
     index_of_subsamples,
 )
 from neurorec.plot.scatter import uncoupled_against_coupled
+from neurorec.plot.tasks import task_trial
 from neurorec.plot.timescales import autocorrelation_by_area, branching_slopes, timescale_by_area
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "reported_by_scenario",
     "shape_collapse",
     "solution_times_by_area",
+    "task_trial",
     "timescale_by_area",
     "uncoupled_against_coupled",
 ]
