@@ -52,55 +52,63 @@ def logarithm(x):
 
 @njit(inline="always", error_model="numpy", fastmath=SUMS)
 def hyperbolic_tangent(x):
-    """tanh x, from e^2x - 1: a polynomial where that would cancel (Cephes' tanhf)."""
-    z = x * x
-    p = F(-5.70498872745e-3)
-    p = p * z + F(2.06390887954e-2)
-    p = p * z + F(-5.37397155531e-2)
-    p = p * z + F(1.33314422036e-1)
-    p = p * z + F(-3.33332819422e-1)
-    near = (p * z) * x + x
-    far = F(1.0) - F(2.0) / (exponential(x + x) + F(1.0))
-    return near if abs(x) < F(0.625) else far
+    """tanh x within a few units in the last place (rational function of the Eigen library's ptanh)."""
+    v = min(max(x, F(-7.90531110763549805)), F(7.90531110763549805))
+    z = v * v
+    p = F(-2.76076847742355e-16)
+    p = p * z + F(2.00018790482477e-13)
+    p = p * z + F(-8.60467152213735e-11)
+    p = p * z + F(5.12229709037114e-08)
+    p = p * z + F(1.48572235717979e-05)
+    p = p * z + F(6.37261928875436e-04)
+    p = p * z + F(4.89352455891786e-03)
+    q = F(1.19825839466702e-06)
+    q = q * z + F(1.18534705686654e-04)
+    q = q * z + F(2.26843463243900e-03)
+    q = q * z + F(4.89352518554385e-03)
+    return v * p / q
+
+
+@njit(inline="always", error_model="numpy", fastmath=SUMS)
+def value_of(kind, x):
+    """``f(x)``; the kind is the same for a whole loop, which is compiled once for each."""
+    if kind == TANH:
+        return hyperbolic_tangent(x)
+    if kind == RELU:
+        return max(x, F(0.0))
+    if kind == SOFTPLUS:
+        return max(x, F(0.0)) + logarithm(F(1.0) + exponential(-abs(x)))
+    if kind == SIGMOID:
+        return F(1.0) / (F(1.0) + exponential(-x))
+    return x
+
+
+@njit(inline="always", error_model="numpy", fastmath=SUMS)
+def slope_of(kind, y):
+    """``f'(x)`` from ``y = f(x)``."""
+    if kind == TANH:
+        return F(1.0) - y * y
+    if kind == RELU:
+        return F(1.0) if y > 0 else F(0.0)
+    if kind == SOFTPLUS:
+        return F(1.0) - exponential(-y)
+    if kind == SIGMOID:
+        return y * (F(1.0) - y)
+    return F(1.0)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
 def activate(kind, x):
     """``f(x)`` in place, over a vector."""
-    n = x.size
-    if kind == TANH:
-        for j in range(n):
-            x[j] = hyperbolic_tangent(x[j])
-    elif kind == RELU:
-        for j in range(n):
-            x[j] = max(x[j], F(0.0))
-    elif kind == SOFTPLUS:
-        for j in range(n):
-            x[j] = max(x[j], F(0.0)) + logarithm(F(1.0) + exponential(-abs(x[j])))
-    elif kind == SIGMOID:
-        for j in range(n):
-            x[j] = F(1.0) / (F(1.0) + exponential(-x[j]))
+    for j in range(x.size):
+        x[j] = value_of(kind, x[j])
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
 def slopes(kind, y, out):
     """``f'(x)`` from ``y = f(x)``, over a vector."""
-    n = y.size
-    if kind == TANH:
-        for j in range(n):
-            out[j] = F(1.0) - y[j] * y[j]
-    elif kind == RELU:
-        for j in range(n):
-            out[j] = F(1.0) if y[j] > 0 else F(0.0)
-    elif kind == SOFTPLUS:
-        for j in range(n):
-            out[j] = F(1.0) - exponential(-y[j])
-    elif kind == SIGMOID:
-        for j in range(n):
-            out[j] = y[j] * (F(1.0) - y[j])
-    else:
-        for j in range(n):
-            out[j] = F(1.0)
+    for j in range(y.size):
+        out[j] = slope_of(kind, y[j])
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -148,146 +156,194 @@ def normal_draws(bits, scale, out):
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
-def _add(row, more):
-    for j in range(row.size):
-        row[j] += more[j]
+def _add(block, more):
+    flat, other = block.reshape(block.size), more.reshape(more.size)
+    for j in range(flat.size):
+        flat[j] += other[j]
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
-def _add_inputs(row, now, V):
-    for k in range(now.size):
-        if now[k] != 0:  # pulses and cues are mostly off
-            for j in range(row.size):
-                row[j] += now[k] * V[k, j]
+def _complete_drive(drive, b, noise, inputs, V):
+    """Add bias, noise (of size 0 where there is none inside f) and inputs, which are mostly off, to ``W r``."""
+    n, n_units = drive.shape
+    noisy = noise.size > 0
+    for i in range(n):
+        for j in range(n_units):
+            drive[i, j] += b[j]
+        if noisy:
+            for j in range(n_units):
+                drive[i, j] += noise[i * n_units + j]
+        for k in range(inputs.shape[1]):
+            now = inputs[i, k]
+            if now != 0:
+                for j in range(n_units):
+                    drive[i, j] += now * V[k, j]
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
-def _step_rates(row, old, new, value, own, leak, kind, inside):
-    """``r <- (1 - a) r + a f(drive)``, the drive in ``row``, with noise ``own``, of size 0 where there is none."""
+def _step_rates(drive, before, after, values, leak, kind):
+    """``r <- (1 - a) r + a f(drive)``."""
     keep = F(1.0) - leak
-    if own.size and inside:
-        _add(row, own)
-    activate(kind, row)
-    for j in range(row.size):
-        value[j] = row[j]
-        new[j] = keep * old[j] + leak * row[j]
-    if own.size and not inside:
-        _add(new, own)
+    x, old = drive.reshape(drive.size), before.reshape(before.size)
+    new, value = after.reshape(after.size), values.reshape(values.size)
+    for j in range(x.size):
+        v = value_of(kind, x[j])
+        value[j] = v
+        new[j] = keep * old[j] + leak * v
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
-def _step_currents(row, old, new, value, own, leak, kind):
-    """``x <- (1 - a) x + a drive``, ``r = f(x)``."""
+def _step_currents(drive, before, after, values, leak, kind, noise):
+    """``x <- (1 - a) x + a drive + noise``, ``r = f(x)``."""
     keep = F(1.0) - leak
-    for j in range(row.size):
-        new[j] = keep * old[j] + leak * row[j]
-    if own.size:
-        _add(new, own)
-    for j in range(row.size):
-        value[j] = new[j]
-    activate(kind, value)
+    x, old = drive.reshape(drive.size), before.reshape(before.size)
+    new, value = after.reshape(after.size), values.reshape(values.size)
+    for j in range(x.size):
+        new[j] = keep * old[j] + leak * x[j]
+    if noise.size:
+        for j in range(x.size):
+            new[j] += noise[j]
+    for j in range(x.size):
+        value[j] = value_of(kind, new[j])
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
-def forward(start, W, V, b, inputs, states, values, cell, bits, low, high):
-    """Write the states after each step of trials low to high, and what f gave.
+def forward(start, W, V, b, R, inputs, states, values, outputs, cell, bits, low, high):
+    """Write the states after each step of trials low to high, what f gave, and the outputs.
 
-    ``start (trial, unit)``, ``W (source unit, unit)``, ``V (input, unit)``, ``inputs (time, trial, input)``;
-    ``states`` and ``values (time, trial, unit)`` are written; ``cell`` is (leak, kind, currents, noise inside, scale);
-    ``bits`` are the generators of this tile.
+    ``start (trial, unit)``, ``W (source unit, unit)``, ``V (input, unit)``, ``R (unit, output)``,
+    ``inputs (time, trial, input)``. Written: ``states`` and ``values (time, trial, unit)``, and, without their bias,
+    ``outputs (time, trial, output)``. ``cell`` is (leak, kind, currents, noise inside, scale); ``bits`` are the
+    generators of this tile.
     """
     leak, kind, currents, inside, scale = cell
     n_units, n = W.shape[0], high - low
     drive = np.empty((n, n_units), dtype=np.float32)
-    n_draws = n_units if scale > 0 else 0
-    size = -(-n * n_draws // (2 * LANES)) * 2 * LANES
+    n_draws = n * n_units if scale > 0 else 0
+    size = -(-n_draws // (2 * LANES)) * 2 * LANES
     words, noise = np.empty(size, dtype=np.uint32), np.empty(size, dtype=np.float32)
+    draws, none = noise[:n_draws], noise[:0]
     first = start[low:high].copy()
     if currents:
         activate(kind, first.reshape(first.size))
     for t in range(inputs.shape[0]):
         before = start[low:high] if t == 0 else states[t - 1, low:high]
         rates = first if t == 0 else values[t - 1, low:high]
+        after, value = states[t, low:high], values[t, low:high]
         np.dot(rates if currents else before, W, drive)
         random_bits(bits, words)
         normal_draws(words, scale, noise)
-        for i in range(n):
-            row, own = drive[i], noise[i * n_draws : (i + 1) * n_draws]
-            _add(row, b)
-            _add_inputs(row, inputs[t, low + i], V)
-            if currents:
-                _step_currents(row, before[i], states[t, low + i], values[t, low + i], own, leak, kind)
-            else:
-                _step_rates(row, before[i], states[t, low + i], values[t, low + i], own, leak, kind, inside)
+        _complete_drive(drive, b, draws if inside else none, inputs[t, low:high], V)
+        if currents:
+            _step_currents(drive, before, after, value, leak, kind, draws)
+        else:
+            _step_rates(drive, before, after, value, leak, kind)
+            if n_draws and not inside:
+                _add(after, draws)
+        np.dot(value if currents else after, R, outputs[t, low:high])
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
-def _step_back(d, g, error, leak):
-    """Add what arrives at a state; its share passes through the leak to the error, the rest to the state before."""
+def _error_of_rates(back, arriving, values, errors, leak, kind):
+    """What arrives at the rates passes f and the leak to the error of the drive; the rest goes a step back."""
     keep = F(1.0) - leak
+    d, g = back.reshape(back.size), arriving.reshape(arriving.size)
+    value, error = values.reshape(values.size), errors.reshape(errors.size)
     for j in range(d.size):
         total = d[j] + g[j]
+        error[j] = leak * total * slope_of(kind, value[j])
+        d[j] = keep * total
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
+def _error_of_currents(back, arriving, values, errors, leak, kind):
+    """What arrives at the rates passes f to the currents, and the leak to the error of the drive."""
+    keep = F(1.0) - leak
+    d, g = back.reshape(back.size), arriving.reshape(arriving.size)
+    value, error = values.reshape(values.size), errors.reshape(errors.size)
+    for j in range(d.size):
+        total = d[j] + g[j] * slope_of(kind, value[j])
         error[j] = leak * total
         d[j] = keep * total
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
-def _bend(kind, value, row, bend):
-    """Multiply a row by the slope of f where it gave ``value``."""
-    slopes(kind, value, bend)
-    for j in range(row.size):
-        row[j] *= bend[j]
+def _bend(through, values, kind):
+    """Multiply by the slope of f where it gave ``values``."""
+    x, value = through.reshape(through.size), values.reshape(values.size)
+    for j in range(x.size):
+        x[j] *= slope_of(kind, value[j])
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
-def _take_inputs(error, now, db, dV):
-    _add(db, error)
-    for k in range(now.size):
-        if now[k] != 0:
-            for j in range(error.size):
-                dV[k, j] += now[k] * error[j]
+def _take_inputs(errors, inputs, db, dV):
+    n, n_units = errors.shape
+    for i in range(n):
+        for j in range(n_units):
+            db[j] += errors[i, j]
+        for k in range(inputs.shape[1]):
+            now = inputs[i, k]
+            if now != 0:
+                for j in range(n_units):
+                    dV[k, j] += now * errors[i, j]
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
-def backward(start, W, inputs, states, values, arriving, cell, gradients, low, high, at_once):
-    """Gradients of what trials low to high cost, from those in the states, ``arriving (time, trial, unit)``.
+def _pull(arriving, rates, weights):
+    """Add the gradient of the rate penalty, ``weights (trial,)`` times the rates; none where there are no weights."""
+    for i in range(weights.size):
+        for j in range(rates.shape[1]):
+            arriving[i, j] += weights[i] * rates[i, j]
 
-    ``W (unit, source unit)``; the rest as for `forward`. Written: ``gradients``, of W ``(unit, source unit)``,
-    V ``(input, unit)``, b ``(unit,)`` and start ``(trial, unit)``. Those of W wait for ``at_once`` steps, which makes
-    one large product of small ones.
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
+def backward(start, W, R, inputs, states, values, arriving, pull, cell, gradients, low, high, at_once):
+    """Gradients of what trials low to high cost, from those in the outputs, ``arriving (time, trial, output)``.
+
+    ``W (unit, source unit)``, ``R (output, unit)``; ``pull (time, trial)``, of no trials without a rate penalty, is
+    what rates are multiplied by in its gradient; the rest as for `forward`. Written: ``gradients``, of W
+    ``(unit, source unit)``, V ``(input, unit)``, b ``(unit,)``, R ``(output, unit)`` and start ``(trial, unit)``.
+    Those of W and R wait for ``at_once`` steps, which makes one large product of small ones.
     """
     leak, kind, currents = cell[0], cell[1], cell[2]
-    dW, dV, db, dstart = gradients
-    n_units, n = W.shape[0], high - low
+    dW, dV, db, dR, dstart = gradients
+    n_units, n, n_outputs, last = W.shape[0], high - low, R.shape[0], inputs.shape[0] - 1
     back, through = np.zeros((n, n_units), dtype=np.float32), np.empty((n, n_units), dtype=np.float32)
     errors = np.empty((at_once, n, n_units), dtype=np.float32)
     sources = np.empty((at_once, n, n_units), dtype=np.float32)
-    product, bend = np.empty((n_units, n_units), dtype=np.float32), np.empty(n_units, dtype=np.float32)
-    first = start[low:high].copy()
+    asked = np.zeros((at_once, n, n_outputs), dtype=np.float32)
+    product, read = np.empty((n_units, n_units), dtype=np.float32), np.empty((n_outputs, n_units), dtype=np.float32)
+    first, pulled = start[low:high].copy(), pull[:, low:high]
     if currents:
         activate(kind, first.reshape(first.size))
     dW[:], dV[:], db[:] = F(0.0), F(0.0), F(0.0)
+    rates = values[last, low:high] if currents else states[last, low:high]
+    np.dot(np.ascontiguousarray(arriving[last, low:high].T), rates, dR)
     held = 0
-    for t in range(inputs.shape[0] - 1, -1, -1):
-        before = start[low:high] if t == 0 else states[t - 1, low:high]
+    for t in range(last, -1, -1):
+        error = errors[held]
+        np.dot(arriving[t, low:high], R, through)
+        _pull(through, rates, pulled[t])
         if currents:
-            before = first if t == 0 else values[t - 1, low:high]
-        sources[held] = before
-        for i in range(n):
-            error = errors[held, i]
-            _step_back(back[i], arriving[t, low + i], error, leak)
-            if not currents:
-                _bend(kind, values[t, low + i], error, bend)
-            _take_inputs(error, inputs[t, low + i], db, dV)
-        np.dot(errors[held], W, through)
-        for i in range(n):
-            if currents:
-                _bend(kind, before[i], through[i], bend)
-            _add(back[i], through[i])
+            _error_of_currents(back, through, values[t, low:high], error, leak, kind)
+        else:
+            _error_of_rates(back, through, values[t, low:high], error, leak, kind)
+        _take_inputs(error, inputs[t, low:high], db, dV)
+        rates = first if t == 0 else (values[t - 1, low:high] if currents else states[t - 1, low:high])
+        sources[held] = rates
+        asked[held] = arriving[t - 1, low:high]  # at step 0 that of the last one, which counts for nothing below
+        if t == 0:
+            asked[held] = F(0.0)
+        np.dot(error, W, through)
+        if currents:
+            _bend(through, rates, kind)
+        _add(back, through)
         held += 1
         if held == at_once or t == 0:
-            flat = held * n
-            np.dot(errors[:held].reshape((flat, n_units)).T, sources[:held].reshape((flat, n_units)), product)
-            _add(dW.reshape(dW.size), product.reshape(product.size))
+            flat = sources[:held].reshape((held * n, n_units))
+            np.dot(errors[:held].reshape((held * n, n_units)).T, flat, product)
+            _add(dW, product)
+            np.dot(asked[:held].reshape((held * n, n_outputs)).T, flat, read)
+            _add(dR, read)
             held = 0
     dstart[low:high] = back

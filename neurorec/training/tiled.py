@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -18,12 +18,13 @@ AT_ONCE = 8  # steps whose products wait for each other
 
 
 class Weights(NamedTuple):
-    """Plain weights of a cell, float32; of several seeds with a leading axis."""
+    """Plain weights of a network, float32, NumPy's or JAX's; of several seeds with a leading axis."""
 
-    recurrent: NDArray  # (unit, source unit)
-    input: NDArray  # (unit, input)
-    bias: NDArray  # (unit,)
-    initial: NDArray  # (unit,)
+    recurrent: Any  # (unit, source unit)
+    input: Any  # (unit, input)
+    bias: Any  # (unit,)
+    output: Any  # (output, unit)
+    initial: Any  # (unit,)
 
 
 class CellSettings(NamedTuple):
@@ -37,10 +38,11 @@ class CellSettings(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """Arrays that are written again at every update, ``(seed, time, trial, unit)``."""
+    """Arrays that are written again at every update."""
 
-    states: NDArray
-    values: NDArray
+    states: NDArray  # (seed, time, trial, unit)
+    values: NDArray  # (seed, time, trial, unit), what f gave
+    outputs: NDArray  # (seed, time, trial, output), without their bias
 
 
 def can_tile(network: System) -> bool:
@@ -60,9 +62,9 @@ def cell_settings(cell: Leaky | Elman, *, noise: bool = True) -> CellSettings:
 
 
 def plain(network: Network) -> Weights:
-    """The plain weights of a network's cell, as functions of what is trained."""
-    cell = network.cell
-    return Weights(plain_weights(cell.recurrent), cell.input, cell.bias, network.initial)  # type: ignore[attr-defined]
+    """The plain weights of a network, as functions of what is trained."""
+    cell: Leaky | Elman = network.cell  # type: ignore[assignment]
+    return Weights(plain_weights(cell.recurrent), cell.input, cell.bias, network.output, network.initial)
 
 
 class Tiles:
@@ -81,57 +83,70 @@ class Tiles:
     def __init__(self, settings: CellSettings, pool: ThreadPoolExecutor | None) -> None:
         leak, kind, currents, inside, scale = settings
         self._cell = (np.float32(leak), kind, currents, inside, np.float32(scale))
-        self._pool, self._trace = pool, Trace(np.empty(0), np.empty(0))
+        self._pool, self._trace = pool, Trace(np.empty(0), np.empty(0), np.empty(0))
 
     def forward(self, weights: Weights, inputs: NDArray, noise: list[tuple[int, ...]]) -> NDArray:
-        """States ``(seed, time, trial, unit)``; they hold until the next call.
+        """Outputs ``(seed, time, trial, output)`` without their bias; they hold until the next call.
 
         ``inputs (seed, time, trial, input)``; ``noise`` says, for each seed, the numbers that its noise is made from.
         """
         n_seeds, n_steps, n_trials = inputs.shape[:3]
-        n_units = weights.bias.shape[-1]
-        if self._trace.states.shape != (n_seeds, n_steps, n_trials, n_units):
-            shape = (n_seeds, n_steps, n_trials, n_units)
-            self._trace = Trace(np.empty(shape, dtype=np.float32), np.empty(shape, dtype=np.float32))
-        states, values = self._trace
-        turned = np.ascontiguousarray(weights.recurrent.swapaxes(1, 2))
-        taken = np.ascontiguousarray(weights.input.swapaxes(1, 2))
+        n_outputs, n_units = weights.output.shape[-2:]
+        if self._trace.outputs.shape != (n_seeds, n_steps, n_trials, n_outputs):
+            shapes = [(n_seeds, n_steps, n_trials, n) for n in (n_units, n_units, n_outputs)]
+            self._trace = Trace(*(np.empty(shape, dtype=np.float32) for shape in shapes))
+        turned = [np.ascontiguousarray(w.swapaxes(1, 2)) for w in (weights.recurrent, weights.input, weights.output)]
 
         def work(seed: int, tile: int, low: int, high: int) -> None:
             start = np.broadcast_to(weights.initial[seed], (n_trials, n_units)).copy()
-            bits = _generators(noise[seed], tile)
-            of_seed = (turned[seed], taken[seed], weights.bias[seed], inputs[seed], states[seed], values[seed])
-            forward(start, *of_seed, self._cell, bits, low, high)
+            recurrent, taken, read = turned[0][seed], turned[1][seed], turned[2][seed]
+            states, values, outputs = (part[seed] for part in self._trace)
+            bias, given, bits = weights.bias[seed], inputs[seed], _generators(noise[seed], tile)
+            forward(start, recurrent, taken, bias, read, given, states, values, outputs, self._cell, bits, low, high)
 
         self._over(n_seeds, n_trials, n_units, work)
-        return states
+        return self._trace.outputs
 
-    def backward(self, weights: Weights, inputs: NDArray, arriving: NDArray) -> Weights:
-        """Gradients of the weights ``(seed, ...)``, from those of the states of the last `forward`."""
-        n_seeds, _, n_trials, n_units = arriving.shape
-        states, values = self._trace
+    @property
+    def states(self) -> NDArray:
+        """States ``(seed, time, trial, unit)`` after each step of the last `forward`."""
+        return self._trace.states
+
+    @property
+    def rates(self) -> NDArray:
+        """Rates ``(seed, time, trial, unit)`` of the last `forward`."""
+        return self._trace.values if self._cell[2] else self._trace.states
+
+    def backward(self, weights: Weights, inputs: NDArray, arriving: NDArray, pull: NDArray | None = None) -> Weights:
+        """Gradients of the weights ``(seed, ...)``, from those of the outputs of the last `forward`.
+
+        ``pull (seed, time, trial)``: what rates are multiplied by in the gradient of a rate penalty.
+        """
+        n_seeds, n_steps, n_trials = inputs.shape[:3]
+        n_outputs, n_units = weights.output.shape[-2:]
         tiles = _tiles(n_trials, n_units)
-        found = Weights(
-            np.empty((n_seeds, len(tiles), n_units, n_units), dtype=np.float32),
-            np.empty((n_seeds, len(tiles), inputs.shape[-1], n_units), dtype=np.float32),
-            np.empty((n_seeds, len(tiles), n_units), dtype=np.float32),
-            np.empty((n_seeds, n_trials, n_units), dtype=np.float32),
-        )
+        pull = np.empty((n_seeds, n_steps, 0), dtype=np.float32) if pull is None else pull
+        sizes = ((n_units, n_units), (inputs.shape[-1], n_units), (n_units,), (n_outputs, n_units))
+        parts = [np.empty((n_seeds, len(tiles), *size), dtype=np.float32) for size in sizes]
+        initial = np.empty((n_seeds, n_trials, n_units), dtype=np.float32)
 
         def work(seed: int, tile: int, low: int, high: int) -> None:
             start = np.broadcast_to(weights.initial[seed], (n_trials, n_units)).copy()
-            of_seed = (weights.recurrent[seed], inputs[seed], states[seed], values[seed], arriving[seed])
+            recurrent, read, given, asked = weights.recurrent[seed], weights.output[seed], inputs[seed], arriving[seed]
+            states, values = self._trace.states[seed], self._trace.values[seed]
             written = (
-                found.recurrent[seed, tile],
-                found.input[seed, tile],
-                found.bias[seed, tile],
-                found.initial[seed],
+                parts[0][seed, tile],
+                parts[1][seed, tile],
+                parts[2][seed, tile],
+                parts[3][seed, tile],
+                initial[seed],
             )
-            backward(start, *of_seed, self._cell, written, low, high, AT_ONCE)
+            back = (asked, pull[seed], self._cell, written, low, high, AT_ONCE)
+            backward(start, recurrent, read, given, states, values, *back)
 
         self._over(n_seeds, n_trials, n_units, work)
-        summed = [part.sum(axis=1) for part in found]
-        return Weights(summed[0], summed[1].swapaxes(1, 2), summed[2], summed[3])
+        recurrent, taken, bias, read = (part.sum(axis=1) for part in parts)
+        return Weights(recurrent, taken.swapaxes(1, 2), bias, read, initial.sum(axis=1))
 
     def _over(self, n_seeds: int, n_trials: int, n_units: int, work: Callable[[int, int, int, int], None]) -> None:
         jobs = [(s, k, *ends) for s in range(n_seeds) for k, ends in enumerate(_tiles(n_trials, n_units))]

@@ -8,12 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from numpy.typing import NDArray
 
 from neurorec.networks import noise_scale
 from neurorec.tasks import Loss
 from neurorec.training.batches import NOISE, Batch
 from neurorec.training.learner import Fixed, Learner, Metrics, combine, one_network, over_seeds, step_once
-from neurorec.training.losses import states_loss, trial_loss, weight_penalty, window_loss
+from neurorec.training.losses import error, trial_loss, weight_penalty, window_loss
 from neurorec.training.settings import TrainingSettings
 from neurorec.training.tiled import Tiles, Weights, can_tile, cell_settings, plain
 
@@ -96,13 +97,13 @@ class TiledEngine:
         def plain_of(trained: Any, arrays: Any) -> Weights:
             return plain(combine(trained, Fixed(arrays, fixed.static)))
 
-        def of_states(trained: Any, arrays: Any, states: Array, batch: Batch) -> tuple[Array, tuple[Any, Array]]:
-            def objective(trained: Any, states: Array) -> tuple[Array, Array]:
+        def of_outputs(trained: Any, arrays: Any, raw: Array, batch: Batch) -> tuple[Array, tuple[Any, Array]]:
+            def objective(trained: Any, raw: Array) -> tuple[Array, Array]:
                 network = combine(trained, Fixed(arrays, fixed.static))
-                value = states_loss(network, states, batch, loss=loss, rate_penalty=settings.rate_penalty)
+                value = error(raw + network.output_bias, batch.targets, batch.mask, loss=loss)
                 return value + settings.weight_penalty * weight_penalty(trained), value
 
-            (_, value), found = jax.value_and_grad(objective, argnums=(0, 1), has_aux=True)(trained, states)
+            (_, value), found = jax.value_and_grad(objective, argnums=(0, 1), has_aux=True)(trained, raw)
             return value, found
 
         def finish(learner: Learner, arrays: Any, direct: Any, through: Weights, value: Array) -> tuple:
@@ -114,7 +115,8 @@ class TiledEngine:
 
         n_seeds = len(seeds)
         self._plain = jax.jit(over_seeds(plain_of, n_seeds))
-        self._of_states = jax.jit(over_seeds(of_states, n_seeds))
+        self._of_outputs = jax.jit(over_seeds(of_outputs, n_seeds))
+        self._rate_penalty = settings.rate_penalty
         self._finish = jax.jit(over_seeds(finish, n_seeds))
         self._ready: tuple[Learner, Weights] | None = None
 
@@ -123,9 +125,19 @@ class TiledEngine:
         if self._ready is None or self._ready[0] is not learner:
             self._ready = (learner, self._plain(learner.trained, self._fixed.arrays))
         weights = Weights(*(np.asarray(part) for part in self._ready[1]))
-        states = self._tiles.forward(weights, batch.inputs, [(seed, NOISE, step) for seed in self._seeds])
-        value, (direct, arriving) = self._of_states(learner.trained, self._fixed.arrays, states, batch)
-        through = self._tiles.backward(weights, batch.inputs, np.asarray(arriving))
+        raw = self._tiles.forward(weights, batch.inputs, [(seed, NOISE, step) for seed in self._seeds])
+        value, (direct, arriving) = self._of_outputs(learner.trained, self._fixed.arrays, raw, batch)
+        value, pull = self._penalise(np.asarray(value), batch.inside)
+        through = self._tiles.backward(weights, batch.inputs, np.asarray(arriving), pull)
         learner, plain_weights, metrics = self._finish(learner, self._fixed.arrays, direct, through, value)
         self._ready = (learner, plain_weights)
         return learner, metrics
+
+    def _penalise(self, value: NDArray, inside: NDArray) -> tuple[NDArray, NDArray | None]:
+        """The loss with the rate penalty, and what rates are multiplied by in its gradient ``(seed, time, trial)``."""
+        if not self._rate_penalty:
+            return value, None
+        rates = self._tiles.rates
+        n_bins = inside.sum(axis=(1, 2), keepdims=True)
+        pull = (2 * self._rate_penalty / rates.shape[-1] * inside / n_bins).astype(np.float32)
+        return value + 0.5 * np.einsum("sti,stij,stij->s", pull, rates, rates), pull

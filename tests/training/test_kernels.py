@@ -122,25 +122,28 @@ def _arrays(seed: int = 0, n_trials: int = N_TRIALS):
     rng = np.random.default_rng(seed)
     inputs = rng.standard_normal((1, N_STEPS, n_trials, 3)).astype(np.float32)
     inputs[rng.random(inputs.shape) < 0.5] = 0
-    return inputs, rng.standard_normal((1, N_STEPS, n_trials, N_UNITS)).astype(np.float32)
+    return inputs, rng.standard_normal((1, N_STEPS, n_trials, 2)).astype(np.float32)
 
 
 def _tiled(network, inputs, arriving, pool=None, numbers=(0, 2, 5)):
     weights = Weights(*(np.asarray(part)[None] for part in plain(network)))
     tiles = Tiles(cell_settings(network.cell), pool)
-    states = tiles.forward(weights, inputs, [numbers]).copy()
-    return states, tiles.backward(weights, inputs, arriving)
+    outputs = tiles.forward(weights, inputs, [numbers])
+    np.testing.assert_allclose(outputs[0], tiles.rates[0] @ weights.output[0].T, rtol=1e-5, atol=1e-5)
+    return tiles.states.copy(), tiles.backward(weights, inputs, arriving)
 
 
 def _scanned(network, inputs, arriving, draws):
     """States and the same gradients, by differentiation of `run`."""
 
     def of(weights):
-        where = lambda n: (n.cell.recurrent, n.cell.input, n.cell.bias, n.initial)  # noqa: E731
-        return run(eqx.tree_at(where, network, tuple(weights)), inputs, draws=draws)
+        where = lambda n: (n.cell.recurrent, n.cell.input, n.cell.bias, n.output, n.initial)  # noqa: E731
+        changed = eqx.tree_at(where, network, tuple(weights))
+        states = run(changed, inputs, draws=draws)
+        return changed.readout(states), states
 
     with jax.disable_jit():  # a few small steps are sooner made than compiled
-        states, back = jax.vjp(of, plain(network))
+        _, back, states = jax.vjp(of, plain(network), has_aux=True)
         return states, back(jnp.asarray(arriving))[0]
 
 
