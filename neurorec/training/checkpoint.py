@@ -72,9 +72,9 @@ def load_checkpoint(path: Path, of: str, like: tuple[Learner, Progress]) -> tupl
         If it is of another task, network or settings, or no checkpoint at all.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            found = str(file["of"])
-            leaves = [file[f"leaf_{k}"] for k in range(len(file.files) - 1)]
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
+            found = str(held["of"])
+            leaves = [held[f"leaf_{k}"] for k in range(len(held.files) - 1)]
     except (OSError, EOFError, TypeError, ValueError, KeyError, BadZipFile, ZlibError) as error:
         remedy, found = "remove it, or name another", str(error).splitlines()[0]
         raise FileError(str(path), expected="a checkpoint", found=found, remedy=remedy) from error
