@@ -27,6 +27,7 @@ from neurorec.plot.runyan import (
 from neurorec.plot.scatter import uncoupled_against_coupled
 from neurorec.plot.tasks import task_trial
 from neurorec.plot.timescales import autocorrelation_by_area, branching_slopes, timescale_by_area
+from neurorec.plot.training import gradient_norm, hidden_activity, learning_curve
 
 __all__ = [
     "Interval",
@@ -45,11 +46,14 @@ __all__ = [
     "crackling_relation",
     "cumulative_information_by_area",
     "explained_distribution",
+    "gradient_norm",
+    "hidden_activity",
     "index_against",
     "index_against_lag",
     "index_by_context",
     "index_of_subsamples",
     "information_over_time",
+    "learning_curve",
     "median_interval",
     "parts_by_area",
     "population_rate",
