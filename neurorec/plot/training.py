@@ -197,9 +197,11 @@ def hidden_activity(
     ax = start_axes(ax, width=6.8, height=1.4 + min(3.6, 0.05 * areas.size + 1.2))
     both = values.min() < 0 < values.max()
     largest = float(np.abs(values).max()) or 1.0
-    style = {"cmap": "RdBu_r", "vmin": -largest, "vmax": largest} if both else {"cmap": "Greys"}
+    low = -largest if both else min(0.0, float(values.min()))
+    high = largest if both else max(0.0, float(values.max()))
+    cmap = "RdBu_r" if both else "Greys" if values.max() > 0 else "Greys_r"
     extent = (0.0, len(values) * width, areas.size - 0.5, -0.5)
-    image = ax.imshow(values.T, aspect="auto", extent=extent, interpolation="none", **style)
+    image = ax.imshow(values.T, aspect="auto", extent=extent, interpolation="none", vmin=low, vmax=high, cmap=cmap)
     bar = ax.figure.colorbar(image, ax=ax, pad=0.02, shrink=0.8, aspect=25)
     bar.outline.set_visible(False)  # type: ignore[operator]
     bar.ax.tick_params(colors=MUTED, labelcolor=INK, labelsize=8, width=0.8, length=3)
@@ -226,7 +228,7 @@ def _mark_levels(ax: Axes, curve: xr.Dataset, scores: list[float]) -> None:
     at = spread(list(levels.values()), gap=0.055 * (top - bottom), low=bottom, high=top)
     for (name, value), place in zip(levels.items(), at, strict=True):
         ax.axhline(value, color=FAINT, linewidth=0.9, linestyle="--", zorder=1)
-        offset = 0.004 * (ax.get_xlim()[1] - ax.get_xlim()[0])
+        offset = 0.15 * ax.get_xlim()[1]  # where few networks have learnt already
         box = {"facecolor": "white", "linewidth": 0, "pad": 1.0}
         # under the data: the name may hide the level's own line, and nothing else
         ax.text(offset, place, name, color=MUTED, fontsize=8, va="center", ha="left", zorder=1.5, bbox=box)
