@@ -126,12 +126,12 @@ def theirs(size: str, *, n_threads: int, hoisted: bool, noise: bool = True) -> C
         torch.set_num_threads(n_threads)
         optimiser.zero_grad()
         W, V, b = weights["W"].T, weights["V"].T, weights["b"]
-        drive = inputs @ V + b if hoisted else None
+        drive = inputs @ V + b if hoisted else inputs
         if hoisted and scale:
             drive = drive + scale * torch.randn(n_steps, n_trials, n_units)
         state, states = torch.zeros(n_trials, n_units), []
-        for t in range(n_steps):
-            now = drive[t] if hoisted else inputs[t] @ V + b
+        for now in drive.unbind(0):  # indexing by step would make each step's gradient as large as all of them
+            now = now if hoisted else now @ V + b
             if scale and not hoisted:
                 now = now + scale * torch.randn(n_trials, n_units)
             state = (1 - leak) * state + leak * torch.tanh(torch.addmm(now, state, W))

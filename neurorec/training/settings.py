@@ -37,7 +37,7 @@ class TrainingSettings:
     check_every : int
         Updates between looks at the held-out trials; a checkpoint is written then.
     n_held_out : int
-        Held-out trials.
+        Held-out trials that decide when training ends; four times as many others give the test score.
     patience : int
         Looks without a better score or a lower loss after which training ends; 0: never.
     criterion : float, optional
@@ -58,7 +58,7 @@ class TrainingSettings:
     weight_penalty: float = 0.0
     rate_penalty: float = 0.0
     check_every: int = 50
-    n_held_out: int = 256
+    n_held_out: int = 512
     patience: int = 0
     criterion: float | None = None
 

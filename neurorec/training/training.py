@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 from neurorec.networks import System, build_network
 from neurorec.recording import InputError
 from neurorec.tasks import Task, find_task
-from neurorec.training.batches import Batch, held_out_trials, stack_batches, training_batch
+from neurorec.training.batches import FRESH, Batch, held_out_trials, stack_batches, training_batch
 from neurorec.training.checkpoint import Progress, describe, load_checkpoint, save_checkpoint
 from neurorec.training.defaults import default_settings
 from neurorec.training.evaluating import Evaluation, check_fit, evaluate
@@ -45,8 +45,9 @@ class Training:
         One a seed: as it was at the look with the best score, or, among equal ones, the lowest loss.
     curve : xarray.Dataset
         ``loss`` and ``gradient_norm (seed, step)`` of every update, before it; ``held_out_loss`` and
-        ``score (seed, look)`` at the updates ``look``; ``best_score``, ``n_steps`` and ``status (seed)``. ``attrs``
-        hold the settings, the task and its chance, best and criterion.
+        ``score (seed, look)`` at the updates ``look``; ``best_score``, ``n_steps`` and ``status (seed)``;
+        ``test_score (seed)``, on trials that neither trained nor chose the network: the best of many looks is
+        somewhat lucky, this is not. ``attrs`` hold the settings, the task and its chance, best and criterion.
     """
 
     networks: tuple[System, ...]
@@ -297,6 +298,7 @@ def _result(task: Task, settings: TrainingSettings, seeds: tuple[int, ...], fixe
                 np.where(known, curves["score"], -np.inf).max(axis=1),
                 {"long_name": task.score_name},
             ),
+            "test_score": ("seed", _test(task, settings, seeds, networks), {"long_name": task.score_name}),
             "n_steps": ("seed", updates, {"long_name": "updates until the end"}),
             "status": ("seed", [STATUS[k] for k in at.done]),
         },
@@ -309,6 +311,15 @@ def _result(task: Task, settings: TrainingSettings, seeds: tuple[int, ...], fixe
         },
     )
     return Training(networks, curve)
+
+
+def _test(task: Task, settings: TrainingSettings, seeds: tuple[int, ...], networks: tuple[System, ...]) -> list[float]:
+    """Scores on trials that nothing has seen, several times as many as were held out."""
+    found = []
+    for seed, network in zip(seeds, networks, strict=True):
+        trials = held_out_trials(task, seed, 4 * settings.n_held_out, stream=FRESH)
+        found.append(evaluate(network, task, trials, seed=seed).score)
+    return found
 
 
 def _warn(settings: TrainingSettings, seeds: tuple[int, ...], at: Progress) -> None:
