@@ -77,8 +77,9 @@ def table(cache: Path, names: list[str], n_seeds: int) -> str:
     kinds = [*KINDS, "encoder_decoder"]
     lines = [
         f"Measured {date.today().isoformat()}, {os.cpu_count()} cores, {n_seeds} seeds at once, 64 units. A cell: "
-        "median score of the seeds (lowest to highest) on trials that neither trained nor chose them; updates until the "
-        "end, of the seed that took most; seconds for all seeds together, compilation included. **Bold**: every seed reached the criterion; *italics*: some did.",
+        "median score of the seeds (lowest to highest) on trials that neither trained nor chose them; updates until "
+        "the end, of the seed that took most; seconds for all seeds together, compilation included. **Bold**: every "
+        "seed reached the criterion; *italics*: some did.",
         "",
         "| task | chance | criterion | best | " + " | ".join(kinds) + " |",
         "|---" * (4 + len(kinds)) + "|",
