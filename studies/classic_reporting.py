@@ -11,7 +11,7 @@ from scipy.cluster.hierarchy import dendrogram, linkage
 from scipy.stats import norm
 
 from neurorec.plot.canvas import start_axes
-from neurorec.plot.palette import COLOURS, FAINT, INK, MUTED, readable
+from neurorec.plot.palette import COLOURS, INK, MUTED, readable
 
 LOOKS = {
     "lstm": (COLOURS[0], "o-"),
@@ -233,23 +233,24 @@ def _draw_reber(part: dict, figure: Figure) -> None:
 
 def _draw_gaps(part: dict, figure: Figure) -> None:
     ax = start_axes(figure.add_subplot())
-    for kind in dict.fromkeys(row["network"] for row in part["rows"]):
+    kinds = list(dict.fromkeys(row["network"] for row in part["rows"]))
+    for kind, aside in zip(kinds, np.geomspace(0.96, 1.04, len(kinds)), strict=True):
         of = [row for row in part["rows"] if row["network"] == kind]
         x, score = np.array([row["gap"] for row in of]), np.array([row["score"] for row in of])
         colour, look = LOOKS[kind]
-        ax.plot(x, np.median(score, axis=1), look, color=colour, markersize=5, linewidth=1.4, label=kind)
-        ax.vlines(x, score.min(axis=1), score.max(axis=1), color=colour, linewidth=1, alpha=0.6)
+        label = f"{kind}, {part['taps']} taps" if kind == "tapped_delay" else kind
+        ax.plot(x * aside, np.median(score, axis=1), look[1:], color=colour, linewidth=1.2, alpha=0.7)
+        ax.plot(x * aside, score, look[0], color=colour, markersize=4.5, alpha=0.7)
+        ax.plot([], [], look, color=colour, markersize=5, linewidth=1.2, label=label)
     ax.axhline(part["chance"], color=MUTED, linestyle=":", linewidth=1)
     ax.annotate("a guess", (5, part["chance"]), xytext=(0, 3), textcoords="offset points", fontsize=8, color=MUTED)
-    ax.axvline(part["taps"] - 1, color=FAINT, linewidth=1, zorder=0)
-    ax.annotate(f"{part['taps']} taps", (part["taps"] - 1, 0.6), xytext=(3, 0), textcoords="offset points", fontsize=8)
     ax.set_xscale("log")
     ticks = sorted({row["gap"] for row in part["rows"]} - {18})
     ax.set_xticks(ticks, [str(k) for k in ticks])
     ax.minorticks_off()
     ax.set_ylim(-0.03, 1.05)
     ax.set_xlabel("gap (steps)")
-    ax.set_ylabel("fraction recalled")
+    ax.set_ylabel("fraction recalled: each seed, and their median")
     ax.legend(frameon=False, fontsize=8.5, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
@@ -305,7 +306,16 @@ def _draw_loop(part: dict, figure: Figure) -> None:
     ax.set_xticks(list(labels), list(labels.values()), fontsize=9)
     ax.tick_params(axis="x", length=0)
     marks = [Line2D([], [], marker="o", linestyle="", markersize=4, color=COLOURS[k]) for k in range(len(known))]
-    ax.legend(marks, known, title="task columns", frameon=False, fontsize=8.5, title_fontsize=8.5, loc="upper right")
+    ax.legend(
+        marks,
+        known,
+        title="task columns",
+        frameon=False,
+        fontsize=8.5,
+        title_fontsize=8.5,
+        loc="upper left",
+        bbox_to_anchor=(1, 1),
+    )
     ax.set_yscale("symlog", linthresh=1.0)
     ax.set_yticks([-1, 0, 1, 10], ["-1", "0", "1", "10"])
     ax.minorticks_off()
