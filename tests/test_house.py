@@ -29,7 +29,8 @@ LAYERS = {
     "__main__": 9,
 }
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "bundled" not in path.parts)
-HEAVY = ["pynwb", "h5py", "matplotlib", "statsmodels", "sklearn", "jax", "pandas", "xarray", "scipy"]
+HEAVY = ["pynwb", "h5py", "matplotlib", "statsmodels", "sklearn", "pandas", "xarray", "scipy"]
+HEAVY += ["jax", "equinox", "optax", "numba"]
 
 
 def imported(path: Path) -> list[str]:

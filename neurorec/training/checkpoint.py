@@ -49,8 +49,7 @@ def save_checkpoint(path: Path, of: str, learner: Learner, progress: Progress) -
     part = path.with_name(path.name + ".part")
     path.parent.mkdir(parents=True, exist_ok=True)
     with part.open("wb") as file:
-        named = {f"leaf_{k}": np.asarray(leaf) for k, leaf in enumerate(leaves)}
-        np.savez(file, allow_pickle=False, of=np.array(of), **named)
+        np.savez(file, np.array(of), *(np.asarray(leaf) for leaf in leaves))
     os.replace(part, path)
 
 
@@ -73,8 +72,8 @@ def load_checkpoint(path: Path, of: str, like: tuple[Learner, Progress]) -> tupl
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
-            found = str(held["of"])
-            leaves = [held[f"leaf_{k}"] for k in range(len(held.files) - 1)]
+            found, *leaves = (held[f"arr_{k}"] for k in range(len(held.files)))  # in the order they were given
+            found = str(found)
     except (OSError, EOFError, TypeError, ValueError, KeyError, BadZipFile, ZlibError) as error:
         remedy, found = "remove it, or name another", str(error).splitlines()[0]
         raise FileError(str(path), expected="a checkpoint", found=found, remedy=remedy) from error
