@@ -365,7 +365,13 @@ def main() -> None:
     """Train what is not in the cache, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cache", type=Path, required=True, help="folder for finished parts")
-    parser.add_argument("--parts", nargs="*", choices=tuple(PARTS), default=tuple(PARTS))
+    parser.add_argument(
+        "--parts",
+        nargs="*",
+        choices=tuple(PARTS),
+        default=tuple(PARTS),
+        help="others are shown if they are in the cache",
+    )
     parser.add_argument("--write", action="store_true", help="put tables and figures into docs/")
     arguments = parser.parse_args()
     from classic_reporting import draw_all, markdown
@@ -373,11 +379,12 @@ def main() -> None:
 
     arguments.cache.mkdir(parents=True, exist_ok=True)
     found = {}
-    for name in tqdm(arguments.parts, file=sys.stderr, unit="part"):
+    for name in tqdm(PARTS, file=sys.stderr, unit="part"):
         kept = arguments.cache / f"{name}.json"
-        if not kept.exists():
+        if not kept.exists() and name in arguments.parts:
             kept.write_text(json.dumps(PARTS[name]()))
-        found[name] = json.loads(kept.read_text())
+        if kept.exists():
+            found[name] = json.loads(kept.read_text())
     text = f"Measured {date.today().isoformat()}, seeds {', '.join(map(str, SEEDS))}.\n\n{markdown(found)}"
     print(text)
     if arguments.write:
