@@ -69,8 +69,7 @@ class ScanEngine:
             *new, metrics = step_once(*learner, gradient, value, optimiser=optimiser)
             return Learner(*new), metrics
 
-        mapped = over_seeds(update, len(seeds))
-        self._update = jax.jit(mapped)
+        self._update = jax.jit(over_seeds(update, len(seeds), in_turn=True))
 
     def update(self, learner: Learner, batch: Batch, step: int) -> tuple[Learner, Metrics]:
         """See `Engine`."""
