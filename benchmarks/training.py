@@ -19,6 +19,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 SIZES = {"N64 B64 T100": (64, 64, 100), "N128 B64 T200": (128, 64, 200), "N256 B128 T300": (256, 128, 300)}
 NOISE, DT, TAU, RATE = 0.05, 0.02, 0.1, 1e-3
@@ -159,7 +160,8 @@ def steps(sizes: list[str], rounds: int) -> list[str]:
     for size in sizes:
         runs = [ours(size, compiled=o is not None, **(o or dict(n_threads=1))) for o in engines.values()]
         runs += [theirs(size, n_threads=n, hoisted=h) for h, n in peers]
-        times = np.array([[_seconds(run) for run in runs] for _ in range(rounds + 1)])[1:]
+        with threadpool_limits(1, "blas"):  # as `train` does; PyTorch's own are set by the loop above
+            times = np.array([[_seconds(run) for run in runs] for _ in range(rounds + 1)])[1:]
         median = np.median(times, axis=0) * 1e3
         ratio = f"{median[len(engines) :].min() / median[:2].min():.2f}" if torch else "-"
         print(size, dict(zip(names, median.round(1), strict=True)), ratio, file=sys.stderr)
@@ -168,6 +170,8 @@ def steps(sizes: list[str], rounds: int) -> list[str]:
 
 
 def _seconds(run: Callable[[], float]) -> float:
+    time.sleep(0.3)  # threads of whoever came before spin for a while
+    run()
     start = time.perf_counter()
     run()
     return time.perf_counter() - start

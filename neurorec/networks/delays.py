@@ -7,7 +7,7 @@ from jax import Array
 
 from neurorec.networks.nonlinearity import Nonlinearity, apply, check_nonlinearity
 from neurorec.networks.system import scan
-from neurorec.networks.weights import forward_weights
+from neurorec.networks.weights import forward_weights, zeros
 from neurorec.recording import InputError
 
 
@@ -49,7 +49,7 @@ class TappedDelay(eqx.Module):
     def random(cls, n_inputs: int, n_outputs: int, *, taps: int = 20, rng: np.random.Generator) -> "TappedDelay":
         """Draw one that sees `taps` steps, the newest included."""
         output = forward_weights(n_outputs, taps * n_inputs, rng=rng)
-        return cls(output=output, output_bias=jnp.zeros(n_outputs), n_inputs=n_inputs)
+        return cls(output=output, output_bias=zeros(n_outputs), n_inputs=n_inputs)
 
     @property
     def n_outputs(self) -> int:
@@ -144,9 +144,9 @@ class DelayFeedforward(eqx.Module):
         """Draw one that sees `taps` steps, the newest included."""
         return cls(
             input=forward_weights(n_units, taps * n_inputs, rng=rng),
-            bias=jnp.zeros(n_units),
+            bias=zeros(n_units),
             output=forward_weights(n_outputs, n_units, rng=rng),
-            output_bias=jnp.zeros(n_outputs),
+            output_bias=zeros(n_outputs),
             n_inputs=n_inputs,
             nonlinearity=nonlinearity,
         )

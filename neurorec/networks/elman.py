@@ -1,12 +1,11 @@
 """The Elman network: hidden units that see the inputs and what they were themselves a step ago."""
 
 import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
 from neurorec.networks.nonlinearity import Nonlinearity, apply, check_nonlinearity, slope
-from neurorec.networks.weights import Start, forward_weights, recurrent_weights
+from neurorec.networks.weights import Start, forward_weights, recurrent_weights, zeros
 
 
 class Elman(eqx.Module):
@@ -53,7 +52,7 @@ class Elman(eqx.Module):
         return cls(
             recurrent=recurrent_weights(n_units, gain=gain, start=start, rng=rng),
             input=forward_weights(n_units, n_inputs, rng=rng),
-            bias=jnp.zeros(n_units),
+            bias=zeros(n_units),
             nonlinearity=nonlinearity,
         )
 

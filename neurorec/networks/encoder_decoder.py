@@ -12,7 +12,7 @@ from neurorec.networks.lstm import LSTM
 from neurorec.networks.network import Cell
 from neurorec.networks.nonlinearity import Nonlinearity, apply, check_nonlinearity
 from neurorec.networks.system import scan
-from neurorec.networks.weights import forward_weights
+from neurorec.networks.weights import forward_weights, zeros
 from neurorec.recording import InputError
 
 
@@ -132,9 +132,9 @@ class EncoderDecoder(eqx.Module):
             decoder=LSTM.random(n_outputs + recalled, n_units, rng=rng),
             bridge=jnp.eye(encoder.n_states),
             output=forward_weights(n_outputs, n_units + recalled, rng=rng),
-            output_bias=jnp.zeros(n_outputs),
-            rest=jnp.zeros(n_outputs),
-            initial=jnp.zeros(encoder.n_states),
+            output_bias=zeros(n_outputs),
+            rest=zeros(n_outputs),
+            initial=zeros(encoder.n_states),
             query=jnp.eye(n_units) if slots else None,
             go=go,
             slots=slots,

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from neurorec.networks.weights import Start, forward_weights, recurrent_weights
+from neurorec.networks.weights import Start, forward_weights, recurrent_weights, zeros
 
 
 class GRU(eqx.Module):
@@ -52,8 +52,8 @@ class GRU(eqx.Module):
         return cls(
             recurrent=jnp.concatenate(drawn),
             input=forward_weights(3 * n_units, n_inputs, rng=rng),
-            bias=jnp.zeros(3 * n_units),
-            reset_bias=jnp.zeros(n_units),
+            bias=zeros(3 * n_units),
+            reset_bias=zeros(n_units),
         )
 
     @property

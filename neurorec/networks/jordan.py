@@ -6,7 +6,7 @@ import numpy as np
 from jax import Array
 
 from neurorec.networks.nonlinearity import Nonlinearity, apply, check_nonlinearity, slope
-from neurorec.networks.weights import forward_weights
+from neurorec.networks.weights import forward_weights, zeros
 from neurorec.recording import InputError
 
 
@@ -97,10 +97,10 @@ class Jordan(eqx.Module):
         return cls(
             feedback=forward_weights(n_units, n_outputs, gain=gain, rng=rng),
             input=forward_weights(n_units, n_inputs, rng=rng),
-            bias=jnp.zeros(n_units),
+            bias=zeros(n_units),
             output=forward_weights(n_outputs, n_units, rng=rng),
-            output_bias=jnp.zeros(n_outputs),
-            initial=jnp.zeros(n_units + n_outputs),
+            output_bias=zeros(n_outputs),
+            initial=zeros(n_units + n_outputs),
             nonlinearity=nonlinearity,
             feedback_nonlinearity=feedback_nonlinearity,
             memory=memory,

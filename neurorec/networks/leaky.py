@@ -9,7 +9,7 @@ from jax import Array
 
 from neurorec.networks.connectivity import Constrained, LowRank, plain_weights
 from neurorec.networks.nonlinearity import Nonlinearity, apply, check_nonlinearity, slope
-from neurorec.networks.weights import forward_weights, recurrent_weights
+from neurorec.networks.weights import forward_weights, recurrent_weights, zeros
 from neurorec.recording import InputError
 
 Form = Literal["rate", "current"]
@@ -98,7 +98,7 @@ class Leaky(eqx.Module):
         return cls(
             recurrent=recurrent,
             input=forward_weights(n_units, n_inputs, rng=rng),
-            bias=jnp.zeros(n_units),
+            bias=zeros(n_units),
             dt=dt,
             tau=tau,
             noise=noise,

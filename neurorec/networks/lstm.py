@@ -63,7 +63,7 @@ class LSTM(eqx.Module):
         return cls(
             recurrent=jnp.concatenate(drawn),
             input=forward_weights(4 * n_units, n_inputs, rng=rng),
-            bias=jnp.zeros((4, n_units)).at[1].set(forget_bias).reshape(-1),
+            bias=jnp.asarray(np.repeat([0.0, forget_bias, 0.0, 0.0], n_units), dtype=jnp.float32),
         )
 
     @property

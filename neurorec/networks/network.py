@@ -8,7 +8,7 @@ import numpy as np
 from jax import Array
 
 from neurorec.networks.system import jacobian, noise_scale, noisy_step, scan
-from neurorec.networks.weights import forward_weights
+from neurorec.networks.weights import forward_weights, zeros
 from neurorec.recording import InputError
 
 
@@ -175,8 +175,8 @@ def with_readout(
     return Network(
         cell=cell,
         output=forward_weights(n_outputs, cell.n_units, rng=rng),
-        output_bias=jnp.zeros(n_outputs),
-        initial=jnp.zeros(cell.n_states),
-        shortcut=jnp.zeros((n_outputs, cell.n_inputs)) if shortcut else None,
+        output_bias=zeros(n_outputs),
+        initial=zeros(cell.n_states),
+        shortcut=zeros(n_outputs, cell.n_inputs) if shortcut else None,
         frozen=frozen,
     )

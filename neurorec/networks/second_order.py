@@ -6,7 +6,7 @@ import numpy as np
 from jax import Array
 
 from neurorec.networks.nonlinearity import Nonlinearity, apply, check_nonlinearity, slope
-from neurorec.networks.weights import forward_weights, recurrent_weights
+from neurorec.networks.weights import forward_weights, recurrent_weights, zeros
 from neurorec.recording import InputError
 
 
@@ -71,7 +71,7 @@ class SecondOrder(eqx.Module):
         drawn = [recurrent_weights(n_units, gain=gain, rng=rng) for _ in range(n_inputs)]
         return cls(
             weights=jnp.stack(drawn, axis=-1),
-            bias=jnp.zeros(n_units),
+            bias=zeros(n_units),
             recurrent=recurrent_weights(n_units, gain=gain, start="orthogonal", rng=rng) if first_order else None,
             input=forward_weights(n_units, n_inputs, rng=rng) if first_order else None,
             nonlinearity=nonlinearity,

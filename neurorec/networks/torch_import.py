@@ -13,6 +13,7 @@ from neurorec.networks.lstm import LSTM
 from neurorec.networks.network import Cell, Network
 from neurorec.networks.nonlinearity import Nonlinearity
 from neurorec.networks.stacked import Stacked
+from neurorec.networks.weights import zeros
 from neurorec.recording import InputError
 
 TorchKind = Literal["rnn", "gru", "lstm"]
@@ -74,7 +75,7 @@ def from_torch(
         cell=cell,
         output=jnp.asarray(np.pad(weight, ((0, 0), (cell.n_units - cells[-1].n_units, 0))), dtype=jnp.float32),
         output_bias=jnp.asarray(bias, dtype=jnp.float32),
-        initial=jnp.zeros(cell.n_states),
+        initial=zeros(cell.n_states),
         frozen=("initial",),
     )
 

@@ -53,3 +53,8 @@ def recurrent_weights(n_units: int, *, gain: float = 1.0, start: Start = "gaussi
 def forward_weights(n_to: int, n_from: int, *, gain: float = 1.0, rng: np.random.Generator) -> Array:
     """Draw weights ``(to, from)``, independent, of variance ``gain^2 / n_from``, float32."""
     return jnp.asarray(gain / np.sqrt(max(n_from, 1)) * rng.standard_normal((n_to, n_from)), dtype=jnp.float32)
+
+
+def zeros(*shape: int) -> Array:
+    """Zeros, float32; made by NumPy, since JAX would compile a program for each shape."""
+    return jnp.asarray(np.zeros(shape, dtype=np.float32))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from neurorec.tasks import Task, check_trials
 
 # streams of random numbers of a seed; none is 0, because numbers made from (seed, 0) are those made from the seed alone
-HELD_OUT, TRAINED, NOISE, FRESH = range(1, 5)
+HELD_OUT, TRAINED, NOISE, FRESH, LOOK = range(1, 6)
 CHUNK = 10  # updates whose trials are drawn in one go: naming arrays costs as much as making a batch
 
 

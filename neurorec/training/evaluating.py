@@ -10,11 +10,12 @@ import xarray as xr
 from jax import Array
 from numpy.typing import NDArray
 
-from neurorec.networks import System, noise_scale, run
+from neurorec.networks import Network, System, noise_scale, run
 from neurorec.recording import InputError
-from neurorec.tasks import Task, check_trials
-from neurorec.training.batches import NOISE, Batch, batch_of
-from neurorec.training.losses import states_loss
+from neurorec.tasks import Loss, Task, check_trials
+from neurorec.training.batches import LOOK, Batch, batch_of
+from neurorec.training.losses import error, states_loss
+from neurorec.training.tiled import Tiles, Weights, can_tile, cell_settings, plain
 
 
 class Evaluation(NamedTuple):
@@ -62,9 +63,14 @@ def evaluate(network: System, task: Task, trials: xr.Dataset, *, noise: bool = T
     """
     check_fit(network, trials)
     batch = batch_of(trials)
-    arrays, static = eqx.partition(network, eqx.is_array)
-    key = jax.random.fold_in(jax.random.key(seed), NOISE) if noise and noise_scale(network) > 0 else None
-    loss, outputs = _answer(arrays, static, batch, key, trials.attrs["loss"])
+    noise = noise and noise_scale(network) > 0
+    if can_tile(network) and jax.default_backend() == "cpu":
+        outputs = _tiled(network, batch, (seed, LOOK, 1), noise=noise)  # type: ignore[arg-type]
+        loss = _error(outputs, batch, trials.attrs["loss"])
+    else:
+        arrays, static = eqx.partition(network, eqx.is_array)
+        key = jax.random.fold_in(jax.random.key(seed), LOOK) if noise else None
+        loss, outputs = _answer(arrays, static, batch, key, trials.attrs["loss"])
     outputs = np.asarray(outputs)[: trials.sizes["time"]].swapaxes(0, 1)
     return Evaluation(float(task.score(trials, outputs)), float(loss), outputs)
 
@@ -79,8 +85,20 @@ def check_fit(network: System, trials: xr.Dataset) -> None:
             raise InputError("network", expected=expected, found=str(has), remedy=remedy)
 
 
+def _tiled(network: Network, batch: Batch, numbers: tuple[int, ...], *, noise: bool) -> NDArray:
+    """Outputs ``(time, trial, output)`` by the compiled loops."""
+    weights = Weights(*(np.asarray(part)[None] for part in plain(network)))
+    tiles = Tiles(cell_settings(network.cell, noise=noise), None)  # type: ignore[arg-type]
+    return tiles.forward(weights, batch.inputs[None], [numbers])[0] + np.asarray(network.output_bias)
+
+
 @eqx.filter_jit
-def _answer(arrays: Any, static: Any, batch: Batch, key: Array | None, loss: str) -> tuple[Array, Array]:
+def _error(outputs: NDArray, batch: Batch, loss: Loss) -> Array:
+    return error(outputs, batch.targets, batch.mask, loss=loss)
+
+
+@eqx.filter_jit
+def _answer(arrays: Any, static: Any, batch: Batch, key: Array | None, loss: Loss) -> tuple[Array, Array]:
     network = eqx.combine(arrays, static)
     draws = None if key is None else jax.random.normal(key, (*jnp.shape(batch.mask), network.n_units))
     states = run(network, batch.inputs, draws=draws)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import Array
 
@@ -48,15 +49,16 @@ def start_learning(networks: Sequence[System], optimiser: optax.GradientTransfor
     if any(kind != kinds[0] for kind in kinds) or len({jax.tree.structure(network) for network in networks}) > 1:
         remedy = "build them by the same call, with other random numbers"
         raise InputError("networks", expected="one kind, with one size", found="several", remedy=remedy)
-    stacked = jax.tree.map(lambda *parts: jnp.stack([jnp.asarray(part) for part in parts]), *[a for a, _ in arrays])
+    # NumPy moves arrays about: JAX would compile a program for each shape
+    stacked = jax.tree.map(lambda *parts: jnp.asarray(np.stack(parts)), *[a for a, _ in arrays])
     trained, kept = eqx.partition(stacked, trainable(networks[0]))
     if not jax.tree.leaves(trained):
         found = "none: all parts are frozen"
         raise InputError(
             "networks", expected="weights to train", found=found, remedy="leave some of them out of frozen"
         )
-    memory = jax.vmap(optimiser.init)(trained)
-    return Learner(trained, memory, jnp.ones(len(networks), dtype=bool)), Fixed(kept, arrays[0][1])
+    memory = jax.jit(jax.vmap(optimiser.init))(trained)
+    return Learner(trained, memory, jnp.asarray(np.ones(len(networks), dtype=bool))), Fixed(kept, arrays[0][1])
 
 
 def trainable(network: System) -> Any:
@@ -79,7 +81,7 @@ def combine(trained: Any, fixed: Fixed) -> Any:
 
 def one_network(learner: Learner, fixed: Fixed, seed: int) -> Any:
     """The network of one seed, by its place."""
-    at = jax.tree.map(lambda leaf: leaf[seed], (learner.trained, fixed.arrays))
+    at = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[seed]), (learner.trained, fixed.arrays))
     return eqx.combine(*at, fixed.static)
 
 

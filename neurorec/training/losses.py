@@ -12,7 +12,7 @@ from neurorec.tasks import Loss
 from neurorec.training.batches import Batch
 
 
-def error(outputs: Array, targets: ArrayLike, mask: ArrayLike, *, loss: Loss) -> Array:
+def error(outputs: ArrayLike, targets: ArrayLike, mask: ArrayLike, *, loss: Loss) -> Array:
     """Mean error over the steps that count, weighted by the mask.
 
     Parameters
@@ -35,7 +35,7 @@ def error(outputs: Array, targets: ArrayLike, mask: ArrayLike, *, loss: Loss) ->
     >>> error(jnp.array([[1.0], [5.0]]), jnp.array([[3.0], [0.0]]), jnp.array([1.0, 0.0]), loss="squared").item()
     4.0
     """
-    targets = jnp.asarray(targets)
+    outputs, targets = jnp.asarray(outputs), jnp.asarray(targets)
     if loss == "squared":
         each = jnp.square(outputs - targets).mean(axis=-1)
     elif loss == "cross_entropy":
