@@ -24,6 +24,7 @@ class Elman(eqx.Module):
 
     Examples
     --------
+    >>> import jax.numpy as jnp
     >>> cell = Elman(recurrent=jnp.eye(2), input=jnp.ones((2, 1)), bias=jnp.zeros(2), nonlinearity="linear")
     >>> cell.step(jnp.array([1.0, 2.0]), jnp.array([0.5])).tolist()
     [1.5, 2.5]

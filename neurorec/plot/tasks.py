@@ -169,9 +169,9 @@ def _name_periods(ax: Axes, one: xr.Dataset, edges: NDArray, bottom: float) -> N
 
 
 def _key(ax: Axes, given: bool) -> None:
-    """Say what the colours are, beneath the axes."""
+    """Say what the colours are, beside the axes."""
     items = [("target", _TARGET, 3.0)] + ([("output", _GIVEN, 1.1)] if given else [])
     handles: list[Artist] = [Line2D([], [], color=colour, linewidth=wide, label=name) for name, colour, wide in items]
     handles.append(Patch(color=_ASKED, alpha=0.25, linewidth=0, label="counts"))
-    place = {"loc": "upper right", "bbox_to_anchor": (1, -0.02), "borderaxespad": 1.2}
-    ax.legend(handles=handles, ncols=3, frameon=False, fontsize=8, labelcolor=INK, **place)
+    place = {"loc": "upper left", "bbox_to_anchor": (1, 1), "borderaxespad": 0.5}
+    ax.legend(handles=handles, frameon=False, fontsize=8, labelcolor=INK, **place)
