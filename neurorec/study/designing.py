@@ -75,6 +75,12 @@ def check_information(config: StudyConfig, recordings: Mapping[str, xr.Dataset])
             )
 
 
+def information_left_out(config: StudyConfig, recording: xr.Dataset) -> tuple[str, ...]:
+    """A line for each column that was asked about, of which a session has none."""
+    missing = (column for column in config.information or () if column not in recording)
+    return tuple(f"there is no column {column} among its trials: no information about it" for column in missing)
+
+
 def check_session_names(config: StudyConfig, names: list[str]) -> None:
     """Refuse designs of sessions that do not exist."""
     for name in config.session_terms:

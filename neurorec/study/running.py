@@ -13,7 +13,14 @@ from neurorec.recording import InputError
 from neurorec.recurrence import all_units, by_area, pool_sessions
 from neurorec.report import Provenance, SessionFacts, describe_term, session_facts, write_report
 from neurorec.study.config import StudyConfig
-from neurorec.study.designing import check_information, check_session_names, complete_config, match_sessions, terms_of
+from neurorec.study.designing import (
+    check_information,
+    check_session_names,
+    complete_config,
+    information_left_out,
+    match_sessions,
+    terms_of,
+)
 from neurorec.study.manifest import Manifest, package_versions
 from neurorec.study.presets import apply_preset
 from neurorec.study.session import Session, fit_session, name_sessions, plan_steps, read_session
@@ -251,7 +258,7 @@ def _report(
     for session in sessions:
         recording = recordings[session.name]
         counts = load_dataset(session.folder / "benefit.nc").attrs
-        said = manifest.warnings_of(session.name)
+        said = (*manifest.warnings_of(session.name), *information_left_out(manifest.config, recording))
         facts.append(session_facts(session.name, recording, counts, sha256=session.sha256, warnings=said))
         simulated |= "simulated" in " ".join([*recording["area"].values, *map(str, recording.attrs.values())]).lower()
     provenance = Provenance(

@@ -9,7 +9,14 @@ import pytest
 from neurorec.datasets import SimulatedArea, simulate_recording
 from neurorec.recording import InputError, recording_from_arrays
 from neurorec.study import config_to_toml, read_config
-from neurorec.study.designing import check_information, check_session_names, complete_config, match_sessions, terms_of
+from neurorec.study.designing import (
+    check_information,
+    check_session_names,
+    complete_config,
+    information_left_out,
+    match_sessions,
+    terms_of,
+)
 from neurorec.study.settings import settings_text
 
 
@@ -85,3 +92,7 @@ def test_a_trial_column_that_no_session_has_is_refused(quick_config):
     check_information(replace(quick_config, information=("side",)), recordings)
     with pytest.raises(InputError, match=r"information: expected a trial column \(.*side.*\), found sight"):
         check_information(replace(quick_config, information=("sight",)), recordings)
+    left_out = information_left_out(
+        replace(quick_config, information=("side", "sight")), next(iter(recordings.values()))
+    )
+    assert left_out[-1] == "there is no column sight among its trials: no information about it"
