@@ -14,8 +14,9 @@ from neurorec.networks import Network, System, noise_scale, run
 from neurorec.recording import InputError
 from neurorec.tasks import Loss, Task, check_trials
 from neurorec.training.batches import LOOK, Batch, batch_of
+from neurorec.training.loops import Weights, can_tile, loops_of, plain
 from neurorec.training.losses import error, states_loss
-from neurorec.training.tiled import Tiles, Weights, can_tile, cell_settings, plain
+from neurorec.training.tiled import Tiles
 
 
 class Evaluation(NamedTuple):
@@ -88,7 +89,7 @@ def check_fit(network: System, trials: xr.Dataset) -> None:
 def _tiled(network: Network, batch: Batch, numbers: tuple[int, ...], *, noise: bool) -> NDArray:
     """Outputs ``(time, trial, output)`` by the compiled loops."""
     weights = Weights(*(np.asarray(part)[None] for part in plain(network)))
-    tiles = Tiles(cell_settings(network.cell, noise=noise), None)  # type: ignore[arg-type]
+    tiles = Tiles(loops_of(network, noise=noise), None)
     return tiles.forward(weights, batch.inputs[None], [numbers])[0] + np.asarray(network.output_bias)
 
 

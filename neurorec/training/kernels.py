@@ -156,7 +156,7 @@ def normal_draws(bits, scale, out):
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
-def _add(block, more):
+def add_in_place(block, more):
     flat, other = block.reshape(block.size), more.reshape(more.size)
     for j in range(flat.size):
         flat[j] += other[j]
@@ -239,7 +239,7 @@ def forward(start, W, V, b, R, inputs, states, values, outputs, cell, bits, low,
         else:
             _step_rates(drive, before, after, value, leak, kind)
             if n_draws and not inside:
-                _add(after, draws)
+                add_in_place(after, draws)
         np.dot(value if currents else after, R, outputs[t, low:high])
 
 
@@ -276,7 +276,7 @@ def _bend(through, values, kind):
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
-def _take_inputs(errors, inputs, db, dV):
+def take_inputs(errors, inputs, db, dV):
     n, n_units = errors.shape
     for i in range(n):
         for j in range(n_units):
@@ -289,7 +289,7 @@ def _take_inputs(errors, inputs, db, dV):
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
-def _pull(arriving, rates, weights):
+def pull_rates(arriving, rates, weights):
     """Add the gradient of the rate penalty, ``weights (trial,)`` times the rates; none where there are no weights."""
     for i in range(weights.size):
         for j in range(rates.shape[1]):
@@ -323,12 +323,12 @@ def backward(start, W, R, inputs, states, values, arriving, pull, cell, gradient
     for t in range(last, -1, -1):
         error = errors[held]
         np.dot(arriving[t, low:high], R, through)
-        _pull(through, rates, pulled[t])
+        pull_rates(through, rates, pulled[t])
         if currents:
             _error_of_currents(back, through, values[t, low:high], error, leak, kind)
         else:
             _error_of_rates(back, through, values[t, low:high], error, leak, kind)
-        _take_inputs(error, inputs[t, low:high], db, dV)
+        take_inputs(error, inputs[t, low:high], db, dV)
         rates = first if t == 0 else (values[t - 1, low:high] if currents else states[t - 1, low:high])
         sources[held] = rates
         asked[held] = arriving[t - 1, low:high]  # at step 0 that of the last one, which counts for nothing below
@@ -337,13 +337,13 @@ def backward(start, W, R, inputs, states, values, arriving, pull, cell, gradient
         np.dot(error, W, through)
         if currents:
             _bend(through, rates, kind)
-        _add(back, through)
+        add_in_place(back, through)
         held += 1
         if held == at_once or t == 0:
             flat = sources[:held].reshape((held * n, n_units))
             np.dot(errors[:held].reshape((held * n, n_units)).T, flat, product)
-            _add(dW, product)
+            add_in_place(dW, product)
             np.dot(asked[:held].reshape((held * n, n_outputs)).T, flat, read)
-            _add(dR, read)
+            add_in_place(dR, read)
             held = 0
     dstart[low:high] = back

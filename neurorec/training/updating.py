@@ -14,9 +14,10 @@ from neurorec.networks import noise_scale
 from neurorec.tasks import Loss
 from neurorec.training.batches import NOISE, Batch
 from neurorec.training.learner import Fixed, Learner, Metrics, combine, one_network, over_seeds, step_once
+from neurorec.training.loops import Weights, can_tile, loops_of, plain
 from neurorec.training.losses import error, trial_loss, weight_penalty, window_loss
 from neurorec.training.settings import TrainingSettings
-from neurorec.training.tiled import Tiles, Weights, can_tile, cell_settings, plain
+from neurorec.training.tiled import Tiles
 
 
 class Engine(Protocol):
@@ -91,7 +92,7 @@ class TiledEngine:
         pool: ThreadPoolExecutor | None,
     ) -> None:
         optimiser, self._fixed, self._seeds = settings.optimiser(), fixed, seeds
-        self._tiles = Tiles(cell_settings(network.cell), pool)
+        self._tiles = Tiles(loops_of(network), pool)
 
         def plain_of(trained: Any, arrays: Any) -> Weights:
             return plain(combine(trained, Fixed(arrays, fixed.static)))

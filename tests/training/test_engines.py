@@ -5,16 +5,18 @@ import jax
 import numpy as np
 import pytest
 
-from neurorec.networks import GRU, Constrained, Leaky, LowRank, dale_signs, with_readout
+from neurorec.networks import GRU, LSTM, Constrained, Leaky, LowRank, SecondOrder, dale_signs, with_readout
 from neurorec.training.learner import start_learning
 from neurorec.training.settings import TrainingSettings
 from neurorec.training.updating import ScanEngine, TiledEngine, choose_engine
 
-LOSS = {"plain": "squared", "signed": "bernoulli", "low rank": "cross_entropy"}
+LOSS = {"plain": "squared", "signed": "bernoulli", "low rank": "cross_entropy", "lstm": "squared", "gru": "bernoulli"}
 
 
 def _network(kind, seed=0):
     rng = np.random.default_rng(seed)
+    if kind in ("lstm", "gru"):
+        return with_readout({"lstm": LSTM, "gru": GRU}[kind].random(3, 5, rng=rng), 2, frozen=(), rng=rng)
     mask = np.random.default_rng(0).random((5, 5)) < 0.7
     recurrent = {
         "plain": lambda: None,
@@ -30,7 +32,7 @@ def _batches(make_batch, n_seeds):
     return type(make_batch())(*(np.stack(parts) for parts in zip(*(make_batch(9, 6, seed=k) for k in range(n_seeds)))))
 
 
-@pytest.mark.parametrize(("kind", "n_seeds"), [("plain", 2), ("signed", 1), ("low rank", 1)])
+@pytest.mark.parametrize(("kind", "n_seeds"), [("plain", 2), ("signed", 1), ("low rank", 1), ("lstm", 2), ("gru", 1)])
 def test_both_engines_learn_the_same(kind, n_seeds, make_batch):
     settings = TrainingSettings(weight_penalty=1e-3, rate_penalty=0.1, clip=0.0)
     networks = [_network(kind, seed) for seed in range(n_seeds)]
@@ -60,7 +62,7 @@ def test_which_engine_is_chosen():
     for name, network, settings in (
         ("leaky", leaky, TrainingSettings()),
         ("windows", leaky, TrainingSettings(window=(2, 4))),
-        ("gru", with_readout(GRU.random(3, 5, rng=rng), 2, rng=rng), TrainingSettings()),
+        ("second order", with_readout(SecondOrder.random(3, 5, rng=rng), 2, rng=rng), TrainingSettings()),
         ("shortcut", with_readout(leaky.cell, 2, shortcut=True, rng=rng), TrainingSettings()),
         ("half", jax.tree.map(lambda x: x.astype("float16"), leaky), TrainingSettings()),
     ):

@@ -10,9 +10,10 @@ import pytest
 from scipy.special import expit, log1p
 from scipy.stats import kstest
 
-from neurorec.networks import Elman, Leaky, run, with_readout
+from neurorec.networks import GRU, LSTM, Elman, Leaky, run, with_readout
 from neurorec.training.kernels import LANES, activate, normal_draws, random_bits, slopes
-from neurorec.training.tiled import KINDS, Tiles, Weights, cell_settings, plain
+from neurorec.training.loops import KINDS, Weights, loops_of, plain
+from neurorec.training.tiled import Tiles
 
 VALUES = {
     "tanh": np.tanh,
@@ -127,7 +128,7 @@ def _arrays(seed: int = 0, n_trials: int = N_TRIALS):
 
 def _tiled(network, inputs, arriving, pool=None, numbers=(0, 2, 5)):
     weights = Weights(*(np.asarray(part)[None] for part in plain(network)))
-    tiles = Tiles(cell_settings(network.cell), pool)
+    tiles = Tiles(loops_of(network), pool)
     outputs = tiles.forward(weights, inputs, [numbers])
     np.testing.assert_allclose(outputs[0], tiles.rates[0] @ weights.output[0].T, rtol=1e-5, atol=1e-5)
     return tiles.states.copy(), tiles.backward(weights, inputs, arriving)
@@ -138,7 +139,7 @@ def _scanned(network, inputs, arriving, draws):
 
     def of(weights):
         where = lambda n: (n.cell.recurrent, n.cell.input, n.cell.bias, n.output, n.initial)  # noqa: E731
-        changed = eqx.tree_at(where, network, tuple(weights))
+        changed = eqx.tree_at(where, network, tuple(weights)[:5])
         states = run(changed, inputs, draws=draws)
         return changed.readout(states), states
 
@@ -147,9 +148,35 @@ def _scanned(network, inputs, arriving, draws):
         return states, back(jnp.asarray(arriving))[0]
 
 
+def _gated(kind):
+    rng = np.random.default_rng(4)
+    network = with_readout({"lstm": LSTM, "gru": GRU}[kind].random(3, N_UNITS, rng=rng), 2, frozen=(), rng=rng)
+    leaves, structure = jax.tree.flatten(network)  # biases and initial states are zeros at first
+    drawn = [leaf + jnp.asarray(0.3 * rng.standard_normal(leaf.shape), dtype=jnp.float32) for leaf in leaves]
+    return jax.tree.unflatten(structure, drawn)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_gated_networks_equal_differentiation(kind):
+    network, (inputs, arriving) = _gated(kind), _arrays()
+    weights = Weights(*(np.asarray(part)[None] for part in plain(network)))
+    tiles = Tiles(loops_of(network), None)
+    outputs = tiles.forward(weights, inputs, [(0,)])
+
+    def of(network):
+        states = run(network, inputs[0])
+        return network.readout(states) - network.output_bias, network.activity(states)
+
+    with jax.disable_jit():
+        expected, back, rates = jax.vjp(of, network, has_aux=True)
+        derived = back(jnp.asarray(arriving[0]))[0]
+    _assert_same([outputs, tiles.rates], [expected, rates], rtol=3e-6)
+    _assert_same(tiles.backward(weights, inputs, arriving), [np.asarray(part) for part in plain(derived)])
+
+
 def _assert_same(found, expected, rtol=2e-5):
     for one, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one[0], other, rtol=rtol, atol=rtol * np.abs(other).max())
+        np.testing.assert_allclose(one[0], other, rtol=rtol, atol=rtol * np.abs(other).max(initial=0))
 
 
 @pytest.mark.parametrize("nonlinearity", KINDS)
