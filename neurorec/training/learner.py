@@ -19,7 +19,7 @@ class Learner(NamedTuple):
 
     trained: Any  # weights that are trained, in the shape of the network, None elsewhere
     optimiser: Any  # what optax remembers of them
-    alive: Array  # (seed,) False once the loss or the gradient was not finite
+    alive: Array  # (seed,) False once the loss or the gradient was not finite, or the seed is done
 
 
 class Fixed(NamedTuple):
@@ -105,13 +105,17 @@ def over_seeds(function: Callable, n_seeds: int, *, in_turn: bool = False) -> Ca
 def step_once(
     trained: Any, memory: Any, alive: Array, gradient: Any, loss: Array, *, optimiser: optax.GradientTransformation
 ) -> tuple[Any, Any, Array, Metrics]:
-    """Let the optimiser take a step, unless loss or gradient are not finite: then nothing changes any more."""
+    """Let the optimiser take a step, unless loss or gradient are not finite: then nothing changes any more.
+
+    Loss and norm are missing from the next update on.
+    """
     norm = jnp.sqrt(sum(jnp.square(leaf).sum() for leaf in jax.tree.leaves(gradient)))
+    metrics = Metrics(jnp.where(alive, loss, jnp.nan), jnp.where(alive, norm, jnp.nan))
     alive = alive & jnp.isfinite(loss) & jnp.isfinite(norm)
     updates, remembered = optimiser.update(gradient, memory, trained)
     new = optax.apply_updates(trained, updates)
     kept = jax.tree.map(lambda after, before: jnp.where(alive, after, before), (new, remembered), (trained, memory))
-    return *kept, alive, Metrics(loss, norm)
+    return *kept, alive, metrics
 
 
 def _check_frozen(network: System, frozen: tuple[str, ...]) -> None:

@@ -29,17 +29,20 @@ class Tiles:
         self._loops, self._pool = loops, pool
         self._trace = Trace(np.empty(0), np.empty(0), np.empty(0))
 
-    def forward(self, weights: Weights, inputs: NDArray, noise: list[tuple[int, ...]]) -> NDArray:
+    def forward(
+        self, weights: Weights, inputs: NDArray, noise: list[tuple[int, ...]], *, active: NDArray | None = None
+    ) -> NDArray:
         """Outputs ``(seed, time, trial, output)`` without their bias; they hold until the next call.
 
         ``inputs (seed, time, trial, input)``; ``noise`` says, for each seed, the numbers that its noise is made from.
+        Seeds that are not ``active (seed,)`` are left out: what stands for them means nothing.
         """
         n_seeds, n_steps, n_trials = inputs.shape[:3]
         n_outputs, n_units = weights.output.shape[-2:]
         if self._trace.outputs.shape != (n_seeds, n_steps, n_trials, n_outputs):
             sizes = (n_units, self._loops.n_values * n_units, n_outputs)
             shapes = [(n_seeds, n_steps, n_trials, size) for size in sizes]
-            self._trace = Trace(*(np.empty(shape, dtype=np.float32) for shape in shapes))
+            self._trace = Trace(*(np.zeros(shape, dtype=np.float32) for shape in shapes))
         turned = weights._replace(
             **{name: _turned(getattr(weights, name)) for name in ("recurrent", "input", "output")}
         )
@@ -48,7 +51,7 @@ class Tiles:
             own, trace = _of_seed(turned, seed), Trace(*(part[seed] for part in self._trace))
             self._loops.forward(own, Tile(_start(own, n_trials), inputs[seed], trace, low, high), (*noise[seed], tile))
 
-        self._over(n_seeds, n_trials, n_units, work)
+        self._over(n_seeds, n_trials, n_units, work, active)
         return self._trace.outputs
 
     @property
@@ -61,7 +64,15 @@ class Tiles:
         """Activity ``(seed, time, trial, unit)`` of the last `forward`."""
         return self._loops.rates(self._trace)
 
-    def backward(self, weights: Weights, inputs: NDArray, arriving: NDArray, pull: NDArray | None = None) -> Weights:
+    def backward(
+        self,
+        weights: Weights,
+        inputs: NDArray,
+        arriving: NDArray,
+        pull: NDArray | None = None,
+        *,
+        active: NDArray | None = None,
+    ) -> Weights:
         """Gradients of the weights ``(seed, ...)``, from those of the outputs of the last `forward`.
 
         ``pull (seed, time, trial)``: what rates are multiplied by in the gradient of a rate penalty.
@@ -69,10 +80,10 @@ class Tiles:
         n_seeds, n_steps, n_trials = inputs.shape[:3]
         tiles = _tiles(n_trials, weights.output.shape[-1])
         pull = np.empty((n_seeds, n_steps, 0), dtype=np.float32) if pull is None else pull
-        found = Weights(*(np.empty((n_seeds, len(tiles), *part.shape[1:]), dtype=np.float32) for part in weights))
+        found = Weights(*(np.zeros((n_seeds, len(tiles), *part.shape[1:]), dtype=np.float32) for part in weights))
         found = found._replace(
-            input=np.empty((n_seeds, len(tiles), *weights.input.shape[:0:-1]), dtype=np.float32),
-            initial=np.empty((n_seeds, n_trials, weights.initial.shape[-1]), dtype=np.float32),
+            input=np.zeros((n_seeds, len(tiles), *weights.input.shape[:0:-1]), dtype=np.float32),
+            initial=np.zeros((n_seeds, n_trials, weights.initial.shape[-1]), dtype=np.float32),
         )
 
         def work(seed: int, tile: int, low: int, high: int) -> None:
@@ -81,12 +92,20 @@ class Tiles:
             piece = Tile(_start(own, n_trials), inputs[seed], trace, low, high)
             self._loops.backward(own, piece, arriving[seed], pull[seed], written)
 
-        self._over(n_seeds, n_trials, weights.output.shape[-1], work)
+        self._over(n_seeds, n_trials, weights.output.shape[-1], work, active)
         summed = Weights(*(part.sum(axis=1) for part in found))
         return summed._replace(input=summed.input.swapaxes(1, 2))
 
-    def _over(self, n_seeds: int, n_trials: int, n_units: int, work: Callable[[int, int, int, int], None]) -> None:
-        jobs = [(s, k, *ends) for s in range(n_seeds) for k, ends in enumerate(_tiles(n_trials, n_units))]
+    def _over(
+        self,
+        n_seeds: int,
+        n_trials: int,
+        n_units: int,
+        work: Callable[[int, int, int, int], None],
+        active: NDArray | None,
+    ) -> None:
+        seeds = range(n_seeds) if active is None else np.flatnonzero(active).tolist()
+        jobs = [(seed, k, *ends) for seed in seeds for k, ends in enumerate(_tiles(n_trials, n_units))]
         if self._pool is None or len(jobs) < 2:
             for job in jobs:
                 work(*job)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from threadpoolctl import threadpool_limits
@@ -181,6 +182,7 @@ class _Loop:
             found = {"loss": [m.loss for m in metrics], "gradient_norm": [m.gradient_norm for m in metrics]}
             curves = {name: np.hstack([at.curves[name], np.stack(found[name], axis=1)]) for name in found}
             at = self._look(learner, at._replace(step=upto, curves=at.curves | curves))
+            learner = learner._replace(alive=jnp.asarray(np.asarray(learner.alive) & (at.done < 0)))
             save(learner, at)
         return at._replace(done=np.where(at.done < 0, SPENT, at.done))
 
@@ -284,7 +286,7 @@ def _result(task: Task, settings: TrainingSettings, seeds: tuple[int, ...], fixe
     if (at.done == DIVERGED).any():
         _warn(settings, seeds, at)
     nothing = Learner(at.best, None, np.ones(n_seeds, dtype=bool))  # type: ignore[arg-type]
-    networks = tuple(jax.tree.map(jax.numpy.asarray, one_network(nothing, fixed, k)) for k in range(n_seeds))
+    networks = tuple(jax.tree.map(jnp.asarray, one_network(nothing, fixed, k)) for k in range(n_seeds))
     known = np.isfinite(curves["score"])
     updates = np.where(np.isfinite(curves["score"]), curves["look"], 0).max(axis=1)
     curve = xr.Dataset(

@@ -64,13 +64,18 @@ class ScanEngine:
                 value = window_loss(network, batch, draws, window=settings.window, loss=loss, rate_penalty=rates)
             return value + settings.weight_penalty * weight_penalty(trained), value
 
-        def update(learner: Learner, arrays: Any, batch: Batch, key: Array, step: Array) -> tuple[Learner, Metrics]:
+        def learn(learner: Learner, arrays: Any, batch: Batch, key: Array, step: Array) -> tuple[Learner, Metrics]:
             key = jax.random.fold_in(key, step)
             (_, value), gradient = jax.value_and_grad(objective, has_aux=True)(learner.trained, arrays, batch, key)
             *new, metrics = step_once(*learner, gradient, value, optimiser=optimiser)
             return Learner(*new), metrics
 
-        self._update = jax.jit(over_seeds(update, len(seeds), in_turn=True))
+        def update(learner: Learner, *given: Any) -> tuple[Learner, Metrics]:
+            missing = Metrics(jnp.float32(jnp.nan), jnp.float32(jnp.nan))
+            return jax.lax.cond(learner.alive, lambda: learn(learner, *given), lambda: (learner, missing))
+
+        each = learn if len(seeds) == 1 else update  # of several seeds, those that are done cost nothing
+        self._update = jax.jit(over_seeds(each, len(seeds), in_turn=True))
 
     def update(self, learner: Learner, batch: Batch, step: int) -> tuple[Learner, Metrics]:
         """See `Engine`."""
@@ -125,10 +130,12 @@ class TiledEngine:
         if self._ready is None or self._ready[0] is not learner:
             self._ready = (learner, self._plain(learner.trained, self._fixed.arrays))
         weights = Weights(*(np.asarray(part) for part in self._ready[1]))
-        raw = self._tiles.forward(weights, batch.inputs, [(seed, NOISE, step) for seed in self._seeds])
+        alive = np.asarray(learner.alive)
+        noise = [(seed, NOISE, step) for seed in self._seeds]
+        raw = self._tiles.forward(weights, batch.inputs, noise, active=alive)
         value, (direct, arriving) = self._of_outputs(learner.trained, self._fixed.arrays, raw, batch)
         value, pull = self._penalise(np.asarray(value), batch.inside)
-        through = self._tiles.backward(weights, batch.inputs, np.asarray(arriving), pull)
+        through = self._tiles.backward(weights, batch.inputs, np.asarray(arriving), pull, active=alive)
         learner, plain_weights, metrics = self._finish(learner, self._fixed.arrays, direct, through, value)
         self._ready = (learner, plain_weights)
         return learner, metrics
