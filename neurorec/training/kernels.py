@@ -157,6 +157,7 @@ def normal_draws(bits, scale, out):
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
 def add_in_place(block, more):
+    """Add one block to another of its shape, both contiguous."""
     flat, other = block.reshape(block.size), more.reshape(more.size)
     for j in range(flat.size):
         flat[j] += other[j]
@@ -277,6 +278,7 @@ def _bend(through, values, kind):
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
 def take_inputs(errors, inputs, db, dV):
+    """Add the errors of a tile to the gradients of the bias and of the weights of inputs, which are mostly off."""
     n, n_units = errors.shape
     for i in range(n):
         for j in range(n_units):
