@@ -8,7 +8,7 @@ from neurorec.training.settings import TrainingSettings
 
 COMMON = TrainingSettings(learning_rate=3e-3, patience=40)
 
-# What differs, by the class of the task; found by trying a few values, see docs/networks.md for what they come to.
+# What differs, by the class of the task; found by trying a few values with an LSTM.
 _BY_TASK: dict[str, dict[str, Any]] = {
     "CopyMemory": {"n_steps": 10_000, "patience": 0},
     "NARMA": {"n_steps": 10_000, "learning_rate": 1e-2, "patience": 0},
@@ -18,7 +18,7 @@ _BY_TASK: dict[str, dict[str, Any]] = {
 
 
 def default_settings(task: Task) -> TrainingSettings:
-    """Settings with which networks that can solve a task do; ``docs/networks.md`` shows how well and how soon.
+    """Settings to begin with: Adam at 3e-3, until the criterion or 40 looks without progress; longer for a few tasks.
 
     Examples
     --------

@@ -3,22 +3,18 @@
 import numpy as np
 from numba import njit
 
-from neurorec.training.kernels import SIGMOID, SUMS, TANH, add_in_place, pull_rates, take_inputs, value_of
+from neurorec.training.kernels import (
+    SIGMOID,
+    SUMS,
+    TANH,
+    add_in_place,
+    complete_drive,
+    pull_rates,
+    take_inputs,
+    value_of,
+)
 
 F = np.float32
-
-
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
-def _add_inputs(drive, b, inputs, V):
-    """Add bias and inputs, which are mostly off."""
-    for i in range(drive.shape[0]):
-        for j in range(drive.shape[1]):
-            drive[i, j] += b[j]
-        for k in range(inputs.shape[1]):
-            now = inputs[i, k]
-            if now != 0:
-                for j in range(drive.shape[1]):
-                    drive[i, j] += now * V[k, j]
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
@@ -49,12 +45,12 @@ def forward_lstm(start, W, V, b, R, inputs, states, values, outputs, low, high):
     gates input, forget, cell and output, and the cells; ``outputs (time, trial, output)`` without their bias.
     """
     n_units, n = R.shape[0], high - low
-    drive = np.empty((n, 4 * n_units), dtype=np.float32)
+    drive, quiet = np.empty((n, 4 * n_units), dtype=np.float32), np.empty(0, dtype=np.float32)
     h = np.ascontiguousarray(start[low:high, :n_units])
     c = np.ascontiguousarray(start[low:high, n_units:])
     for t in range(inputs.shape[0]):
         np.dot(h if t == 0 else states[t - 1, low:high], W, drive)
-        _add_inputs(drive, b, inputs[t, low:high], V)
+        complete_drive(drive, b, quiet, inputs[t, low:high], V)
         if t > 0:
             c[:] = values[t - 1, low:high, 4 * n_units :]
         _open_lstm(drive, c, states[t, low:high], values[t, low:high])
@@ -148,11 +144,12 @@ def forward_gru(start, W, V, b, d, R, inputs, states, values, outputs, low, high
     """
     n_units, n = R.shape[0], high - low
     past, given = np.empty((n, 3 * n_units), dtype=np.float32), np.empty((n, 3 * n_units), dtype=np.float32)
+    quiet = np.empty(0, dtype=np.float32)
     for t in range(inputs.shape[0]):
         before = start[low:high] if t == 0 else states[t - 1, low:high]
         np.dot(before, W, past)
         given[:] = F(0.0)
-        _add_inputs(given, b, inputs[t, low:high], V)
+        complete_drive(given, b, quiet, inputs[t, low:high], V)
         _open_gru(past, given, d, before, states[t, low:high], values[t, low:high])
         np.dot(states[t, low:high], R, outputs[t, low:high])
 

@@ -104,13 +104,6 @@ def activate(kind, x):
         x[j] = value_of(kind, x[j])
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
-def slopes(kind, y, out):
-    """``f'(x)`` from ``y = f(x)``, over a vector."""
-    for j in range(y.size):
-        out[j] = slope_of(kind, y[j])
-
-
 @njit(nogil=True, cache=True, error_model="numpy")
 def random_bits(state, out):
     """Fill a vector, of a multiple of `LANES` numbers, by as many xoshiro128++ generators (doi:10.1145/3460772).
@@ -164,7 +157,7 @@ def add_in_place(block, more):
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
-def _complete_drive(drive, b, noise, inputs, V):
+def complete_drive(drive, b, noise, inputs, V):
     """Add bias, noise (of size 0 where there is none inside f) and inputs, which are mostly off, to ``W r``."""
     n, n_units = drive.shape
     noisy = noise.size > 0
@@ -234,7 +227,7 @@ def forward(start, W, V, b, R, inputs, states, values, outputs, cell, bits, low,
         np.dot(rates if currents else before, W, drive)
         random_bits(bits, words)
         normal_draws(words, scale, noise)
-        _complete_drive(drive, b, draws if inside else none, inputs[t, low:high], V)
+        complete_drive(drive, b, draws if inside else none, inputs[t, low:high], V)
         if currents:
             _step_currents(drive, before, after, value, leak, kind, draws)
         else:

@@ -88,8 +88,8 @@ def one_network(learner: Learner, fixed: Fixed, seed: int) -> Any:
 def over_seeds(function: Callable, n_seeds: int, *, in_turn: bool = False) -> Callable:
     """A function of arrays with a leading seed axis, from one without: mapped, or, for one seed, called.
 
-    In turn, products stay those of single seeds; side by side they become batched ones, which XLA does at half the
-    speed or less where networks are large, and up to 1.4 times as fast where they are tiny.
+    In turn, products stay those of single seeds; side by side they become batched ones, which XLA does
+    slower where networks are large, and faster where they are tiny.
     """
     if n_seeds > 1 and not in_turn:
         return jax.vmap(function)
