@@ -23,6 +23,11 @@ from threadpoolctl import threadpool_limits
 
 SIZES = {"N64 B64 T100": (64, 64, 100), "N128 B64 T200": (128, 64, 200), "N256 B128 T300": (256, 128, 300)}
 NOISE, DT, TAU, RATE = 0.05, 0.02, 0.1, 1e-3
+OURS: dict[str, dict] = {
+    "ours, 1 thread": {"n_threads": 1},
+    "ours, 2 threads": {"n_threads": 2},
+    "ours, by differentiation": {"n_threads": 1, "compiled": False},
+}
 README = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- training: begin -->", "<!-- training: end -->"
 FIRST_STEP = """
@@ -47,7 +52,8 @@ def main() -> None:
     arguments = parser.parse_args()
     parts = [f"Measured {date.today().isoformat()}; {machine()}.", ""]
     parts += steps(arguments.sizes, arguments.rounds)
-    parts += [*same_losses(), "", *seeds_at_once(), *first_steps()]
+    parts += gated_steps(arguments.sizes, arguments.rounds)
+    parts += [*same_losses(), *seeds_at_once(), *first_steps()]
     text = "\n".join(parts)
     print(text)
     if arguments.write:
@@ -70,14 +76,17 @@ def machine() -> str:
     return ", ".join([*said, f"torch {torch.__version__}" if torch else "no PyTorch"])
 
 
-def work(size: str) -> tuple:
-    """A leaky network and a batch: inputs, targets and mask, time first."""
-    from neurorec.networks import Leaky, with_readout
+def work(size: str, kind: str = "leaky") -> tuple:
+    """A network and a batch: inputs, targets and mask, time first."""
+    from neurorec.networks import GRU, LSTM, Leaky, with_readout
     from neurorec.training.batches import Batch
 
     n_units, n_trials, n_steps = SIZES[size]
     rng = np.random.default_rng(0)
-    cell = Leaky.random(3, n_units, dt=DT, tau=TAU, noise=NOISE, rng=rng)
+    if kind == "leaky":
+        cell = Leaky.random(3, n_units, dt=DT, tau=TAU, noise=NOISE, rng=rng)
+    else:
+        cell = {"lstm": LSTM, "gru": GRU}[kind].random(3, n_units, rng=rng)
     network = with_readout(cell, 3, rng=rng)
     inputs = rng.standard_normal((n_steps, n_trials, 3)).astype(np.float32)
     targets = rng.standard_normal((n_steps, n_trials, 3)).astype(np.float32)
@@ -85,14 +94,16 @@ def work(size: str) -> tuple:
     return network, Batch(inputs, targets, ones, ones)
 
 
-def ours(size: str, *, n_threads: int, noise: bool = True, compiled: bool = True) -> Callable[[], float]:
+def ours(
+    size: str, *, n_threads: int, kind: str = "leaky", noise: bool = True, compiled: bool = True
+) -> Callable[[], float]:
     """One update of ours, and its loss."""
     from neurorec.training.learner import start_learning
     from neurorec.training.settings import TrainingSettings
     from neurorec.training.updating import ScanEngine, TiledEngine
 
-    network, batch = work(size)
-    if not noise:
+    network, batch = work(size, kind)
+    if kind == "leaky" and not noise:
         network = replace(network, cell=replace(network.cell, noise=0.0))
     settings = TrainingSettings(learning_rate=RATE, clip=0)
     learner, fixed = start_learning([network], settings.optimiser())
@@ -141,32 +152,79 @@ def theirs(size: str, *, n_threads: int, hoisted: bool, noise: bool = True) -> C
         loss = ((outputs - targets) ** 2).mean()
         loss.backward()
         optimiser.step()
-        return float(loss)
+        return float(loss.detach())
+
+    return update
+
+
+def module(size: str, kind: str, *, n_threads: int) -> Callable[[], float]:
+    """One update by PyTorch's own layer of gated units, and its loss: the same network, batch and optimiser."""
+    network, batch = work(size, kind)
+    cell, given = network.cell, lambda value: torch.tensor(np.asarray(value))
+    layer = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[kind](cell.n_inputs, cell.n_units)
+    readout = torch.nn.Linear(cell.n_units, network.n_outputs)
+    past = torch.zeros_like(layer.bias_hh_l0)  # of two biases that act alike ours has one, so one learns here
+    if kind == "gru":
+        past[2 * cell.n_units :] = given(cell.reset_bias)
+        layer.bias_hh_l0.register_hook(lambda gradient: gradient * (torch.arange(len(past)) >= 2 * cell.n_units))
+    else:
+        layer.bias_hh_l0.requires_grad_(False)
+    values = {layer.weight_ih_l0: cell.input, layer.weight_hh_l0: cell.recurrent, layer.bias_ih_l0: cell.bias}
+    values |= {layer.bias_hh_l0: past, readout.weight: network.output, readout.bias: network.output_bias}
+    with torch.no_grad():
+        for parameter, value in values.items():
+            parameter.copy_(given(value))
+    optimiser = torch.optim.Adam([*layer.parameters(), *readout.parameters()], lr=RATE)
+    inputs, targets = torch.tensor(batch.inputs), torch.tensor(batch.targets)
+
+    def update() -> float:
+        torch.set_num_threads(n_threads)
+        optimiser.zero_grad()
+        outputs = readout(layer(inputs)[0])
+        loss = ((outputs - targets) ** 2).mean()
+        loss.backward()
+        optimiser.step()
+        return float(loss.detach())
 
     return update
 
 
 def steps(sizes: list[str], rounds: int) -> list[str]:
-    """Milliseconds per update of every engine, in turn, and the ratio to the best of PyTorch's."""
-    lines = ["### A training step of a leaky network, with noise, ms (median of rounds in turn)", ""]
-    engines = {
-        "ours, 1 thread": dict(n_threads=1),
-        "ours, 2 threads": dict(n_threads=2),
-        "ours, by differentiation": None,
-    }
+    """Updates of a leaky network by every engine."""
     peers = [(hoisted, n) for hoisted in (True, False) for n in (1, 2)] if torch else []
-    names = [*engines, *(f"PyTorch, {'inputs first' if h else 'plain loop'}, {n} threads" for h, n in peers)]
-    lines += ["| | " + " | ".join(names) + " | best PyTorch / ours |", "|---" * (len(names) + 2) + "|"]
+    said = {f"PyTorch, {'inputs first' if h else 'plain loop'}, {n} threads": (h, n) for h, n in peers}
+    lines = ["### A training step of a leaky network, with noise, ms (median of rounds in turn)", ""]
+    lines += [*_headings([*OURS, *said])]
     for size in sizes:
-        runs = [ours(size, compiled=o is not None, **(o or dict(n_threads=1))) for o in engines.values()]
-        runs += [theirs(size, n_threads=n, hoisted=h) for h, n in peers]
-        with threadpool_limits(1, "blas"):  # as `train` does; PyTorch's own are set by the loop above
-            times = np.array([[_seconds(run) for run in runs] for _ in range(rounds + 1)])[1:]
-        median = np.median(times, axis=0) * 1e3
-        ratio = f"{median[len(engines) :].min() / median[:2].min():.2f}" if torch else "-"
-        print(size, dict(zip(names, median.round(1), strict=True)), ratio, file=sys.stderr)
-        lines.append(f"| {size} | " + " | ".join(f"{m:.1f}" for m in median) + f" | {ratio} |")
+        runs = [theirs(size, n_threads=n, hoisted=h) for h, n in said.values()]
+        lines.append(_row(size, [ours(size, **how) for how in OURS.values()], runs, rounds))
     return [*lines, ""]
+
+
+def gated_steps(sizes: list[str], rounds: int) -> list[str]:
+    """Updates of gated networks by every engine."""
+    said = {f"PyTorch's layer, {n} threads": n for n in (1, 2)} if torch else {}
+    lines = ["### A training step of gated networks, ms (median of rounds in turn)", "", *_headings([*OURS, *said])]
+    for kind in ("lstm", "gru"):
+        for size in sizes:
+            runs = [module(size, kind, n_threads=n) for n in said.values()]
+            lines.append(_row(f"{kind} {size}", [ours(size, kind=kind, **how) for how in OURS.values()], runs, rounds))
+    return [*lines, ""]
+
+
+def _headings(names: list[str]) -> list[str]:
+    return ["| | " + " | ".join(names) + " | best PyTorch / ours |", "|---" * (len(names) + 2) + "|"]
+
+
+def _row(name: str, mine: list[Callable[[], float]], others: list[Callable[[], float]], rounds: int) -> str:
+    """Milliseconds per update of every engine, in turn, and the ratio to the best of PyTorch's."""
+    with threadpool_limits(1, "blas"):  # as `train` does; PyTorch's own are set by the updates themselves
+        times = np.array([[_seconds(run) for run in (*mine, *others)] for _ in range(rounds + 1)])[1:]
+    median = np.median(times, axis=0) * 1e3
+    ratio = f"{median[len(mine) :].min() / median[: len(mine)].min():.2f}" if others else "-"
+    row = f"| {name} | " + " | ".join(f"{m:.1f}" for m in median) + f" | {ratio} |"
+    print(row, file=sys.stderr)
+    return row
 
 
 def _seconds(run: Callable[[], float]) -> float:
@@ -181,11 +239,15 @@ def same_losses(n_steps: int = 20) -> list[str]:
     """Largest difference of the losses along some updates without noise."""
     if not torch:
         return []
-    size = next(iter(SIZES))
-    mine, other = ours(size, n_threads=1, noise=False), theirs(size, n_threads=1, hoisted=True, noise=False)
-    pairs = np.array([(mine(), other()) for _ in range(n_steps)])
-    worst = np.abs(pairs[:, 0] / pairs[:, 1] - 1).max()
-    return [f"Losses without noise along {n_steps} updates ({size}) differ by {worst:.1e} of themselves at most."]
+    size, worst = next(iter(SIZES)), {}
+    for kind in ("leaky", "lstm", "gru"):
+        mine = ours(size, kind=kind, n_threads=1, noise=False)
+        leaky = {"hoisted": True, "noise": False}
+        other = theirs(size, n_threads=1, **leaky) if kind == "leaky" else module(size, kind, n_threads=1)
+        pairs = np.array([(mine(), other()) for _ in range(n_steps)])
+        worst[kind] = np.abs(pairs[:, 0] / pairs[:, 1] - 1).max()
+    said = ", ".join(f"{value:.1e} ({kind})" for kind, value in worst.items())
+    return [f"Losses without noise along {n_steps} updates ({size}) differ at most by {said} of themselves.", ""]
 
 
 def seeds_at_once(n_seeds: int = 8, n_steps: int = 300) -> list[str]:

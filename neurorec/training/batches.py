@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from neurorec.tasks import Task, check_trials
 
 # streams of random numbers of a seed; none is 0, because numbers made from (seed, 0) are those made from the seed alone
-HELD_OUT, TRAINED, NOISE, FRESH, LOOK = range(1, 6)
+HELD_OUT, TRAINED, NOISE, FRESH, LOOK, CONFIRM = range(1, 7)
 CHUNK = 10  # updates whose trials are drawn in one go: naming arrays costs as much as making a batch
 
 
@@ -58,9 +58,9 @@ def training_batch(task: Task, seed: int, step: int, size: int, *, drawn: dict[i
     return drawn[seed][place]
 
 
-def held_out_trials(task: Task, seed: int, n_trials: int, *, stream: int = HELD_OUT) -> xr.Dataset:
-    """Trials that are never trained on, from a stream of their own."""
-    return check_trials(task.sample(n_trials, rng=np.random.default_rng([seed, stream])))
+def held_out_trials(task: Task, n_trials: int, *numbers: int) -> xr.Dataset:
+    """Trials that are never trained on, from the stream of random numbers that these `numbers` name."""
+    return check_trials(task.sample(n_trials, rng=np.random.default_rng(numbers)))
 
 
 def stack_batches(batches: list[Batch]) -> Batch:

@@ -37,11 +37,12 @@ class TrainingSettings:
     check_every : int
         Updates between looks at the held-out trials; a checkpoint is written then.
     n_held_out : int
-        Held-out trials that decide when training ends; four times as many others give the test score.
+        Held-out trials that decide when training ends; four times as many others confirm it, and as many give the
+        test score.
     patience : int
         Looks without a better score or a lower loss after which training ends; 0: never.
     criterion : float, optional
-        Score at which training ends; by default the task's own.
+        Score at which training ends, on the held-out trials and on those that confirm it; by default the task's own.
 
     Examples
     --------

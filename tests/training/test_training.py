@@ -20,7 +20,7 @@ from neurorec.networks import (
     with_readout,
 )
 from neurorec.recording import FileError, InputError
-from neurorec.tasks import FlipFlop, Reber
+from neurorec.tasks import FlipFlop, NoisyEvidence, Reber
 from neurorec.training import TrainingSettings, TrainingWarning, evaluate, train
 from neurorec.training.training import _progress
 
@@ -186,6 +186,16 @@ def test_training_ends_at_the_criterion_or_when_nothing_moves():
     still = _train(settings=replace(QUICK, n_steps=30, learning_rate=1e-12, patience=2))
     assert still.curve["status"].item() == "no further improvement"
     assert still.curve.sizes["step"] == 6
+
+
+def test_a_lucky_look_is_not_a_solution():
+    """Guessing reaches the criterion on few trials at some look; trials that confirm it do not."""
+    task = NoisyEvidence(noise=3.0, coherences=(0.001,))  # nothing can be learnt
+    settings = TrainingSettings(n_steps=40, batch=4, check_every=1, n_held_out=16, criterion=0.75, learning_rate=3e-2)
+    training = _train("elman", settings, task, seeds=range(8))
+    assert (training.curve["score"] >= 0.75).sum() > 3
+    assert (training.curve["status"] == "out of steps").all()
+    assert abs(training.curve["test_score"].mean() - 0.5) < 0.1
 
 
 class _Seen:
