@@ -7,7 +7,7 @@ from scipy.stats import norm
 from sklearn.metrics import adjusted_rand_score
 
 from neurorec.networks import DelayFeedforward, Elman, Leaky, TappedDelay, build_network, simulate, with_readout
-from neurorec.tasks import CopyMemory, NoisyEvidence, Reber, TemporalXOR
+from neurorec.tasks import CopyMemory, EmbeddedReber, NoisyEvidence, Reber, TemporalXOR
 from neurorec.training import TrainingSettings, evaluate, train
 
 
@@ -51,6 +51,26 @@ def test_hidden_states_gather_by_the_nodes_of_the_grammar():
     assert evaluate(networks[1], task, test).score > 0.98
     assert found[0] < 0.5 < found[1]
     assert found[1] > found[0] + 0.2
+
+
+def test_an_elman_network_loses_the_embedded_grammar_unless_errors_go_back_all_the_way():
+    """Cleeremans et al. 1989: with errors carried back one step, what is not needed on the way is not kept."""
+    task = EmbeddedReber()
+    right = {}
+    for window in ((1, 1), None):
+        trained = _learn(
+            task,
+            lambda rng: build_network("elman", 7, 7, n_units=20, rng=rng),
+            800,
+            window=window,
+            learning_rate=1e-2,
+            batch=32,
+        )
+        right[window] = (trained.curve["status"].item(), float(trained.curve["test_score"][0]))
+    assert right[None][0] == "solved"
+    assert right[None][1] > 0.97
+    assert right[1, 1][0] == "out of steps"
+    assert right[1, 1][1] < 0.85
 
 
 @pytest.mark.parametrize(("gap", "solved"), [(4, True), (5, False)])
