@@ -22,6 +22,7 @@ LAYERS = {
     "timescales": 4,
     "decoding": 4,
     "dynamics": 4,
+    "fitted": 4,
     "comparison": 5,
     "report": 6,
     "study": 7,
