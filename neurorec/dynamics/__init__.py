@@ -1,5 +1,15 @@
 """Dynamics: what a system does."""
 
+from neurorec.dynamics.edge_of_chaos import EdgeOfChaos, edge_of_chaos
+from neurorec.dynamics.lyapunov import Lyapunov, kaplan_yorke, lyapunov_spectrum
 from neurorec.dynamics.rule import Rule, as_rule
 
-__all__ = ["Rule", "as_rule"]
+__all__ = [
+    "EdgeOfChaos",
+    "Lyapunov",
+    "Rule",
+    "as_rule",
+    "edge_of_chaos",
+    "kaplan_yorke",
+    "lyapunov_spectrum",
+]
