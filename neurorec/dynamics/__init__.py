@@ -1,6 +1,6 @@
 """Dynamics: what a system does."""
 
-from neurorec.dynamics.edge_of_chaos import EdgeOfChaos, edge_of_chaos
+from neurorec.dynamics.edge import EdgeOfChaos, edge_of_chaos
 from neurorec.dynamics.lyapunov import Lyapunov, kaplan_yorke, lyapunov_spectrum
 from neurorec.dynamics.rule import Rule, as_rule
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from neurorec.dynamics.edge_of_chaos import edge_of_chaos
+from neurorec.dynamics.edge import edge_of_chaos
 from neurorec.dynamics.lyapunov import kaplan_yorke, lyapunov_spectrum
 from neurorec.networks import Elman, Leaky, run, with_readout
 from neurorec.recording import InputError
