@@ -3,6 +3,7 @@
 from neurorec.tasks.catalogue import TASKS, find_task
 from neurorec.tasks.characters import CharacterPrediction, annotate, bracketed_text
 from neurorec.tasks.context_integration import ContextIntegration
+from neurorec.tasks.contrast import ContrastDiscrimination
 from neurorec.tasks.copy_memory import CopyMemory
 from neurorec.tasks.counting import Counting
 from neurorec.tasks.delayed_addition import DelayedAddition
@@ -30,6 +31,7 @@ __all__ = [
     "TASKS",
     "CharacterPrediction",
     "ContextIntegration",
+    "ContrastDiscrimination",
     "CopyMemory",
     "Counting",
     "DelayedAddition",

@@ -7,6 +7,7 @@ from functools import partial
 from neurorec.recording import InputError
 from neurorec.tasks.characters import CharacterPrediction
 from neurorec.tasks.context_integration import ContextIntegration
+from neurorec.tasks.contrast import ContrastDiscrimination
 from neurorec.tasks.copy_memory import CopyMemory
 from neurorec.tasks.counting import Counting
 from neurorec.tasks.delayed_addition import DelayedAddition
@@ -31,6 +32,7 @@ from neurorec.tasks.tomita import Tomita
 TASKS: dict[str, Callable[[], Task]] = {
     "noisy_evidence": NoisyEvidence,
     "sound_location": SoundLocation,
+    "contrast_discrimination": ContrastDiscrimination,
     "context_integration": ContextIntegration,
     "flip_flop": FlipFlop,
     "oculomotor_integrator": OculomotorIntegrator,

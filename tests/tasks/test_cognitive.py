@@ -12,6 +12,7 @@ from neurorec.recording import InputError
 from neurorec.tasks import (
     TASKS,
     ContextIntegration,
+    ContrastDiscrimination,
     DelayedMatchToSample,
     FlipFlop,
     NoisyEvidence,
@@ -30,6 +31,7 @@ from neurorec.tasks.timeline import lay_out
 NAMES = [
     "noisy_evidence",
     "sound_location",
+    "contrast_discrimination",
     "context_integration",
     "flip_flop",
     "oculomotor_integrator",
@@ -235,7 +237,22 @@ def _observe_interval(task, trials):
     return _ramps(trials, (likelihood * prior).sum(axis=1) / likelihood.sum(axis=1))
 
 
+def _observe_contrast(task, trials):
+    seen = _means(trials, "stimulus_start", task.stimulus, ["contrast_left", "contrast_right"])
+    pairs = np.array(task.pairs)
+    fit = np.exp(-((seen[:, None] - pairs) ** 2).sum(axis=-1) / (2 * task.noise**2 / task.stimulus))
+    left, right = pairs.T
+    none = (left == 0) & (right == 0)
+    weight = [fit[:, of].sum(axis=1) for of in ((left >= right) & ~none, (right >= left) & ~none, none)]
+    return np.broadcast_to(np.stack(weight, axis=-1)[:, None], trials["targets"].shape)
+
+
 OBSERVERS = {
+    "contrast_discrimination": (ContrastDiscrimination(), _observe_contrast),
+    "contrast_discrimination rare": (
+        ContrastDiscrimination(pairs=((0.0, 0.0),) * 3 + ((0.25, 0.0), (0.0, 0.25), (1.0, 1.0)), noise=0.2),
+        _observe_contrast,
+    ),
     "noisy_evidence": (NoisyEvidence(), _observe_evidence),
     "sound_location": (SoundLocation(), _observe_sound),
     "sound_location few": (SoundLocation(locations=(-20, 20), noise=0.5, delay=0.0), _observe_sound),
@@ -429,6 +446,30 @@ def test_matches_by_pair():
     assert found["ideal"].values[0, 1] < 0.1
 
 
+def test_contrasts_by_pair():
+    task = ContrastDiscrimination(pairs=((0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.5, 0.5)))
+    trials = _draw(task, 400)
+    assert set(trials["answer"].values) == {"nogo", "left", "right", "either"}
+    target = trials["targets"].values[:, -1]
+    for answer, row in (("nogo", [0, 0, 1]), ("left", [1, 0, 0]), ("right", [0, 1, 0]), ("either", [0.5, 0.5, 0])):
+        np.testing.assert_array_equal(
+            target[trials["answer"].values == answer], [row] * (trials["answer"] == answer).sum().item()
+        )
+    assert task.chance == 0.5  # left is right for two of four pairs
+    left = np.broadcast_to([1.0, 0.0, 0.0], trials["targets"].shape)
+    assert task.score(trials, left) == trials["answer"].isin(["left", "either"]).mean()
+    seen = task.psychometric(trials, trials["inputs"].values * [1, 1, 0])
+    assert seen["difference"].values.tolist() == [-0.5, 0.0, 0.5]
+    np.testing.assert_allclose(seen["left"] + seen["right"] + seen["nogo"], 1)
+
+
+def test_contrasts_without_noise_are_certain_and_blur_as_it_grows():
+    bests = [ContrastDiscrimination(noise=noise).best for noise in (0.0, 0.1, 0.5, 5.0)]
+    assert bests[0] == 1.0
+    assert (np.diff(bests) < 0).all()
+    assert bests[-1] > ContrastDiscrimination().chance - 0.01
+
+
 def test_frequencies_by_pair():
     task = ParametricWorkingMemory(frequencies=(10, 20, 30), differences=(10,))
     trials = _draw(task, 300)
@@ -504,6 +545,10 @@ REFUSED = [
     (ContextIntegration, {"coherences": ()}, "coherences"),
     (ContextIntegration, {"response": 0.001}, "response: expected at least one step"),
     (ContextIntegration, {"noise": np.inf}, "noise"),
+    (ContrastDiscrimination, {"pairs": ((0.0, 2.0),)}, "pairs: expected pairs of contrasts from 0 to 1"),
+    (ContrastDiscrimination, {"pairs": (0.0, 0.5)}, "pairs"),
+    (ContrastDiscrimination, {"pairs": ()}, "pairs"),
+    (ContrastDiscrimination, {"noise": -0.1}, "noise"),
     (OculomotorIntegrator, {"pulse_rate": 0.0}, "pulse_rate: expected above 0"),
     (OculomotorIntegrator, {"duration": 0.4}, "duration: expected more than pulse"),
     (OculomotorIntegrator, {"pulse": -1.0}, "pulse"),
