@@ -5,11 +5,8 @@ from neurorec.plot.avalanches import avalanche_distribution, crackling_relation,
 from neurorec.plot.calibration import reported_by_scenario
 from neurorec.plot.comparing import benefit_between_areas, control_names, controls, parts_by_area
 from neurorec.plot.decoding import accuracy_against_time, predictivity_against_time, solution_times_by_area
-from neurorec.plot.information import (
-    consistency_against_lag,
-    cumulative_information_by_area,
-    information_over_time,
-)
+from neurorec.plot.flow import flow_field
+from neurorec.plot.information import consistency_against_lag, cumulative_information_by_area, information_over_time
 from neurorec.plot.intervals import Interval, median_interval
 from neurorec.plot.lags import benefit_against_lag
 from neurorec.plot.overview import population_rate, raster
@@ -46,6 +43,7 @@ __all__ = [
     "crackling_relation",
     "cumulative_information_by_area",
     "explained_distribution",
+    "flow_field",
     "gradient_norm",
     "hidden_activity",
     "index_against",
