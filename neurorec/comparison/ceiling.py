@@ -120,7 +120,7 @@ def check_trials_of_conditions(trials: ArrayLike, condition: ArrayLike) -> tuple
 
 
 def known_and_filled(values: NDArray) -> tuple[NDArray, NDArray]:
-    """Where trials are known ``(trial, time, unit)``, or ``(trial, time, 1)`` if units agree; and values, 0 elsewhere."""
+    """Where values are known ``(trial, time, unit)``, or ``(trial, time, 1)`` if units agree; and they, 0 elsewhere."""
     known = np.isfinite(values)
     filled = values if known.all() else np.where(known, values, 0.0)
     shared = known[..., :1]
@@ -173,7 +173,9 @@ def _agreement(filled: NDArray, known: NDArray, label: NDArray, halves: list) ->
         found.append(_row_correlation(a, b))
     values = np.stack(found)
     defined = np.isfinite(values)
-    return np.where(defined.any(axis=0), np.where(defined, values, 0).sum(axis=0) / np.maximum(defined.sum(0), 1), np.nan)
+    return np.where(
+        defined.any(axis=0), np.where(defined, values, 0).sum(axis=0) / np.maximum(defined.sum(0), 1), np.nan
+    )
 
 
 def _drawn_agreement(filled: NDArray, known: NDArray, label: NDArray, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -118,9 +118,7 @@ def dynamical_similarity(
     maps = [delay_map(v, n_delays=n_delays, interval=interval, rank=rank) for v in (x, y)]
     shared = min(len(found.matrix) for found in maps)
     a, b = (
-        found
-        if len(found.matrix) == shared
-        else delay_map(v, n_delays=n_delays, interval=interval, rank=shared)
+        found if len(found.matrix) == shared else delay_map(v, n_delays=n_delays, interval=interval, rank=shared)
         for found, v in zip(maps, (x, y), strict=True)
     )
     if score == "eigenvalues":

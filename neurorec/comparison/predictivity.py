@@ -139,8 +139,8 @@ def neural_predictivity(
     elif held_out == "trials":
         rows, predicted, observed, penalty, n_held = _predict_trials(parts, filled, known, label, n_folds, rng)
         share = n_held / ceiling.n_trials
-        ends = (spearman_brown(end, share) for end in (ceiling.ceiling, ceiling.low, ceiling.high))
-        ceiling = NoiseCeiling(*ends, ceiling.single, n_held)
+        value, low, high = (spearman_brown(end, share) for end in (ceiling.ceiling, ceiling.low, ceiling.high))
+        ceiling = NoiseCeiling(value, low, high, ceiling.single, n_held)
     else:
         remedy = "name one of them"
         raise InputError("held_out", expected="'conditions' or 'trials'", found=repr(held_out), remedy=remedy)

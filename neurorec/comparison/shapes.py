@@ -119,9 +119,7 @@ def procrustes_distance(x: Responses, y: Responses, *, scaled: bool = True) -> P
     )
 
 
-def shape_distance(
-    x: Responses, y: Responses, *, alpha: float = 1.0, n_components: int | None = None
-) -> ShapeDistance:
+def shape_distance(x: Responses, y: Responses, *, alpha: float = 1.0, n_components: int | None = None) -> ShapeDistance:
     r"""Generalised shape distance: the angle between responses after partial whitening and the best rotation.
 
     :math:`d(X, Y) = \arccos \max_{Q} \frac{\langle \phi(X) Q, \phi(Y) \rangle}{|\phi(X)| |\phi(Y)|}
@@ -215,9 +213,7 @@ def shape_distances(
         for i in range(first, last):
             low, high = start[i] - start[first], stop[i] - start[first]
             for j in _alike(parts, i):
-                blocks = np.stack(
-                    [products[low:high, start[k] - start[first] : stop[k] - start[first]] for k in j]
-                )
+                blocks = np.stack([products[low:high, start[k] - start[first] : stop[k] - start[first]] for k in j])
                 cosine[i, j] = cosine[j, i] = np.linalg.svd(blocks, compute_uv=False).sum(axis=-1)
     cosine = np.minimum(cosine, 1.0)
     return PairwiseDistances(np.arccos(cosine), cosine, len(columns))

@@ -113,10 +113,12 @@ def compare_fixed_points(
             pairs.append((rows[i], columns[j]))
             spectral.append(cost[i, j])
     matched = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    left = [np.setdiff1d(np.arange(index.size), matched[:, k]) for k, (index, _) in enumerate(points)]
+    left_a, left_b = (np.setdiff1d(np.arange(index.size), matched[:, k]) for k, (index, _) in enumerate(points))
     distance = np.abs(counts[0] - counts[1]).sum() / counts.sum()
-    sums = [_index_sum(of, flow) for _, of in points]
-    return TopologyComparison(float(distance), counts, matched, np.array(spectral), *left, *sums)
+    sum_a, sum_b = (_index_sum(of, flow) for _, of in points)
+    return TopologyComparison(
+        float(distance), counts, matched, np.array(spectral), left_a, left_b, index_sum_a=sum_a, index_sum_b=sum_b
+    )
 
 
 def compare_transitions(links_a: ArrayLike, links_b: ArrayLike, *, n_stable: tuple[int, int]) -> TransitionComparison:
@@ -150,18 +152,17 @@ def compare_transitions(links_a: ArrayLike, links_b: ArrayLike, *, n_stable: tup
     """
     graphs = [_graph(links, n) for links, n in zip((links_a, links_b), n_stable, strict=True)]
     n = max(n_stable)
-    padded = [np.pad(graph, (0, n - len(graph))) for graph in graphs]
-    seen = [_neighbourhoods(graph) for graph in padded]
-    cost = np.abs(seen[0][:, None] - seen[1]).sum(axis=-1)
+    a, b = (np.pad(graph, (0, n - len(graph))) for graph in graphs)
+    cost = np.abs(_neighbourhoods(a)[:, None] - _neighbourhoods(b)).sum(axis=-1)
     naming = linear_sum_assignment(cost)[1] if n else np.empty(0, dtype=np.int64)
-    apart, better = _apart(*padded, naming), True
+    apart, better = _apart(a, b, naming), True
     while better:
         better = False
         for i, j in zip(*np.triu_indices(n, 1), strict=True):
             other = naming.copy()
             other[[i, j]] = other[[j, i]]
-            if _apart(*padded, other) < apart:
-                naming, apart, better = other, _apart(*padded, other), True
+            if (now := _apart(a, b, other)) < apart:
+                naming, apart, better = other, now, True
     total = sum(int(np.triu(graph).sum()) for graph in graphs)
     naming = np.where(naming[: n_stable[0]] < n_stable[1], naming[: n_stable[0]], -1)
     degrees = (np.sort(graphs[0].sum(axis=0))[::-1], np.sort(graphs[1].sum(axis=0))[::-1])
