@@ -12,6 +12,7 @@ from neurorec.tasks.evidence import NoisyEvidence
 from neurorec.tasks.flip_flop import FlipFlop
 from neurorec.tasks.lorenz import Lorenz
 from neurorec.tasks.mackey_glass import MackeyGlass
+from neurorec.tasks.matching import TaskMatch, match_task
 from neurorec.tasks.narma import NARMA, linear_filter_score
 from neurorec.tasks.neurogym import NeurogymTask
 from neurorec.tasks.oculomotor import OculomotorIntegrator
@@ -51,6 +52,7 @@ __all__ = [
     "SineWave",
     "SoundLocation",
     "Task",
+    "TaskMatch",
     "TemporalXOR",
     "Tomita",
     "annotate",
@@ -59,4 +61,5 @@ __all__ = [
     "check_trials",
     "find_task",
     "linear_filter_score",
+    "match_task",
 ]
