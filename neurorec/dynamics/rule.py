@@ -55,6 +55,13 @@ class Rule:
         """``G(x, u)`` or ``F(x, u)`` at states ``(point, state)``, float64."""
         return self._evaluate(self._steps, states, inputs)
 
+    def shape_after(self, states: NDArray, inputs: NDArray) -> tuple[int, ...]:
+        """Shape of what `step` gives; nothing is compiled for it."""
+        if not self.traceable:
+            return self.step(states, inputs).shape
+        with jax.enable_x64(True):
+            return jax.eval_shape(self.function, states, inputs).shape
+
     def jacobians(self, states: ArrayLike, inputs: ArrayLike) -> NDArray:
         """Derivatives of G or F ``(point, state after, state before)``, float64."""
         if self._derivatives is None:
@@ -152,7 +159,7 @@ def check_states(rule: Rule, states: ArrayLike, inputs: ArrayLike | None, *, nam
     if states.ndim != 2 or inputs.ndim != 2 or len(inputs) != len(states):
         expected, found = f"{name} (point, state), inputs (input,) or (point, input)", f"{states.shape}, {inputs.shape}"
         raise InputError(name, expected=expected, found=found, remedy="give each state one set of inputs")
-    after = rule.step(states[:1], inputs[:1]).shape
+    after = rule.shape_after(states[:1], inputs[:1])
     if after != states[:1].shape:
         expected, remedy = f"another state, shape {states[:1].shape}", "let it pass leading axes through"
         raise InputError("step(state, inputs)", expected=expected, found=f"shape {after}", remedy=remedy)
