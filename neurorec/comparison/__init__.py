@@ -19,6 +19,7 @@ from neurorec.comparison.dynamical import (
     spectral_distance,
 )
 from neurorec.comparison.measures import MEASURES, Measure, Pair
+from neurorec.comparison.moving import compare_trajectories
 from neurorec.comparison.predictivity import NeuralPredictivity, neural_predictivity
 from neurorec.comparison.responses import TrialResponses, cut_responses
 from neurorec.comparison.shapes import (
@@ -61,6 +62,7 @@ __all__ = [
     "canonical_correlations",
     "compare",
     "compare_fixed_points",
+    "compare_trajectories",
     "compare_transitions",
     "cut_responses",
     "delay_map",

@@ -9,9 +9,10 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from tqdm.auto import tqdm
 
+from neurorec.comparison.matching import OWN, cut_source, shared_conditions, side_in
 from neurorec.comparison.measures import Measure, Pair, find_measures
-from neurorec.comparison.resampling import Side, centred_interval, exact_p, side_of
-from neurorec.comparison.responses import TrialResponses, cut_responses
+from neurorec.comparison.resampling import Side, centred_interval, exact_p
+from neurorec.comparison.responses import TrialResponses
 from neurorec.recording import DataWarning, InputError, first_offenders
 
 Role = Literal["trained", "untrained", "feedforward"]
@@ -19,7 +20,6 @@ ROLES: tuple[Role, ...] = ("trained", "untrained", "feedforward")
 DEFAULT = ("shape", "cka", "cka_debiased", "cca", "rsa", "dsa", "predictivity")
 SHUFFLES = ("conditions", "trials")
 _N_SPLITS = 10  # of the ceiling, at every shuffle
-_FEWEST = 2  # trials of a condition
 
 
 def compare(
@@ -133,14 +133,12 @@ def compare(
         text = "No system is untrained; a similarity that an untrained network has as well means nothing: pass one"
         warnings.warn(DataWarning(f"{text}, with roles={{name: 'untrained'}}."), stacklevel=2)
     cuts = {
-        name: _cut(name, source, by, event, window, n_steps) for name, source in {_OWN: recording, **systems}.items()
+        name: cut_source(name, source, by, event, window, n_steps)
+        for name, source in {OWN: recording, **systems}.items()
     }
-    names, lost = _shared_conditions(cuts)
-    sides = {
-        name: _side(name, cut, names, scaled=scaled, by_step=centring == "step", n_steps=n_steps)
-        for name, cut in cuts.items()
-    }
-    own = cuts[_OWN]
+    names, lost = shared_conditions(cuts)
+    sides = {name: side_in(name, cut, names, scaled=scaled, by_step=centring == "step") for name, cut in cuts.items()}
+    own = cuts[OWN]
     assert isinstance(own, TrialResponses)
     groups = _areas(own.area, min_units) if areas else {"": np.arange(own.area.size)}
     settings = _Settings(found, np.array(role) == "untrained", n_shuffles, n_bootstrap, level)
@@ -148,9 +146,9 @@ def compare(
     bar = tqdm(total=len(groups) * (1 + 2 * n_shuffles + n_bootstrap), disable=not progress, delay=2, unit="draw")
     with bar:
         for units in groups.values():
-            mine = _side(
-                _OWN, own._replace(activity=own.activity[..., units]), names,
-                scaled=scaled, by_step=centring == "step", n_steps=n_steps,
+            mine = side_in(
+                OWN, own._replace(activity=own.activity[..., units]), names,
+                scaled=scaled, by_step=centring == "step",
             )  # fmt: skip
             parts.append(_table(mine, [sides[name] for name in systems], settings, rng, bar))
     result = xr.concat(parts, dim=xr.Variable("area", list(groups))) if areas else parts[0]
@@ -160,9 +158,6 @@ def compare(
         centring=centring, level=level, n_shuffles=n_shuffles, n_bootstrap=n_bootstrap,
         session=str(recording.attrs.get("session", "")),
     )  # fmt: skip
-
-
-_OWN = "recording"
 
 
 class _Settings(NamedTuple):
@@ -181,67 +176,12 @@ class _Settings(NamedTuple):
 
 def _check(systems: Mapping, roles: Mapping, centring: str) -> None:
     wrong = [name for name, role in roles.items() if name not in systems or role not in ROLES]
-    if not systems or wrong or _OWN in systems:
+    if not systems or wrong or OWN in systems:
         found = first_offenders(f"{name}: {roles[name]}" for name in wrong) or f"systems {list(systems)}"
-        expected = f"systems by name (not {_OWN!r}), and roles of them among {', '.join(ROLES)}"
+        expected = f"systems by name (not {OWN!r}), and roles of them among {', '.join(ROLES)}"
         raise InputError("systems and roles", expected=expected, found=found, remedy="name them anew")
     if centring not in ("grand", "step"):
         raise InputError("centring", expected="'grand' or 'step'", found=repr(centring), remedy="name one of them")
-
-
-def _cut(
-    name: str,
-    source: xr.Dataset | ArrayLike,
-    by: str | Sequence[str],
-    event: str | Mapping[str, str],
-    window: tuple[float, float] | Mapping[str, tuple[float, float]] | None,
-    n_steps: int,
-) -> TrialResponses | NDArray[np.float64]:
-    """Trials of a recording, or the means that were given."""
-    if not isinstance(source, xr.Dataset):
-        values = np.asarray(source, dtype=float)
-        if values.ndim != 3 or values.shape[1] != n_steps or not np.isfinite(values).all():
-            found, remedy = f"shape {values.shape}", "set n_steps to its steps"
-            expected = f"finite (condition, time, unit) with {n_steps} steps"
-            raise InputError(name, expected=expected, found=found, remedy=remedy)
-        return values
-    at = event.get(name, "start") if isinstance(event, Mapping) else event
-    span = window.get(name) if isinstance(window, Mapping) else window
-    return cut_responses(source, by, event=at, window=span, n_steps=n_steps)
-
-
-def _shared_conditions(cuts: Mapping[str, TrialResponses | NDArray]) -> tuple[list[str], list[str]]:
-    """Conditions with two trials in every recording, and those that were left out."""
-    counts = []
-    for cut in cuts.values():
-        if isinstance(cut, TrialResponses):
-            counts.append(dict(zip(*np.unique(cut.condition, return_counts=True), strict=True)))
-    every = sorted({str(name) for count in counts for name in count})
-    shared = [name for name in every if all(count.get(name, 0) >= _FEWEST for count in counts)]
-    if len(shared) < 2:
-        found = f"{first_offenders(shared) or 'none'} of {first_offenders(every)}"
-        remedy = "give all the same column, with the same values"
-        expected = f"two conditions with {_FEWEST} trials in all"
-        raise InputError("conditions", expected=expected, found=found, remedy=remedy)
-    return shared, [name for name in every if name not in shared]
-
-
-def _side(
-    name: str, cut: TrialResponses | NDArray, names: list[str], *, scaled: bool, by_step: bool, n_steps: int
-) -> Side:
-    if isinstance(cut, TrialResponses):
-        kept = np.isin(cut.condition, names)
-        activity, label = cut.activity[kept], np.searchsorted(names, cut.condition[kept])
-    else:
-        activity, label = cut, np.arange(len(cut))
-        if len(cut) != len(names):
-            found, remedy = str(len(cut)), "put them in sorted order of their names"
-            expected = f"means of {len(names)} conditions: {first_offenders(names)}"
-            raise InputError(name, expected=expected, found=found, remedy=remedy)
-    side, units = side_of(activity, label, len(names), scaled=scaled, by_step=by_step)
-    if not units.size:
-        raise InputError(name, expected="units that vary", found="none", remedy="leave it out")
-    return side
 
 
 def _areas(area: NDArray[np.str_], min_units: int) -> dict[str, NDArray[np.int64]]:

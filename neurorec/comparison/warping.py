@@ -90,5 +90,5 @@ def _best_lines(costs: _Costs, knots: NDArray, plain: NDArray, most: float) -> N
 def _candidates(plain: float, most: float, n_y: int) -> NDArray[np.float64]:
     """Places within reach of the plain one, that itself among them."""
     n = int(most / _GRAIN)
-    places = plain + _GRAIN * np.arange(-n, n + 1)
+    places = plain + _GRAIN * np.arange(-n, n + 1, dtype=np.float64)
     return places[(places >= 0) & (places <= n_y - 1)]

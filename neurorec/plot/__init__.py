@@ -4,6 +4,7 @@ from neurorec.plot.areas import benefit_by_area
 from neurorec.plot.avalanches import avalanche_distribution, crackling_relation, shape_collapse
 from neurorec.plot.calibration import reported_by_scenario
 from neurorec.plot.comparing import benefit_between_areas, control_names, controls, parts_by_area
+from neurorec.plot.comparison import comparison_table, likeness_by_area, trajectories_together
 from neurorec.plot.decoding import accuracy_against_time, predictivity_against_time, solution_times_by_area
 from neurorec.plot.flow import flow_field
 from neurorec.plot.information import consistency_against_lag, cumulative_information_by_area, information_over_time
@@ -37,6 +38,7 @@ __all__ = [
     "benefit_by_area",
     "branching_slopes",
     "code_across_sessions",
+    "comparison_table",
     "consistency_against_lag",
     "control_names",
     "controls",
@@ -52,6 +54,7 @@ __all__ = [
     "index_of_subsamples",
     "information_over_time",
     "learning_curve",
+    "likeness_by_area",
     "median_interval",
     "parts_by_area",
     "population_rate",
@@ -64,5 +67,6 @@ __all__ = [
     "solution_times_by_area",
     "task_trial",
     "timescale_by_area",
+    "trajectories_together",
     "uncoupled_against_coupled",
 ]
