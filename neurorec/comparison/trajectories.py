@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurorec.comparison.arrays import Responses, as_conditions
-from neurorec.comparison.warping import Warp, find_warp, plain_stretch, warped
+from neurorec.comparison.warping import Warp, apart, find_warp, plain_stretch, warped
 from neurorec.recording import InputError
 
 _MOST = 50  # rounds of rotation and warp
@@ -117,7 +117,7 @@ def align_trajectories(
     held = _held_out(a, b, warp, n_knots, reach)
     unwarped = held if warp == "none" else _held_out(a, b, "none", n_knots, reach)
     share_a, share_b = (v / max(v.sum(), 1e-300) for v in (a.var(axis=(0, 1)), moved.var(axis=(0, 1))))
-    left = _squares(a - moved) / total
+    left = apart(a, b @ fit.rotation + fit.offset, fit.place) / total
     return AlignedTrajectories(left, held, unwarped, a, moved, fit.place, share_a, share_b, fit.converged)
 
 
@@ -153,22 +153,23 @@ def _same_components(parts: list[NDArray], n_components: int) -> tuple[NDArray, 
 def _fit(x: NDArray, y: NDArray, warp: Warp, n_knots: int, reach: float) -> _Fit:
     place = plain_stretch(x.shape[1], y.shape[1])
     for _ in range(_MOST):
-        rotation, offset = _rotate(x, warped(y, place))
+        rotation, offset = _rotate(x, y, place)
         if warp == "none":
             return _Fit(place, rotation, offset, True)
         new = find_warp(x, y @ rotation + offset, kind=warp, n_knots=n_knots, reach=reach)
         if np.array_equal(new, place):
             return _Fit(place, rotation, offset, True)
         place = new
-    return _Fit(place, *_rotate(x, warped(y, place)), False)
+    return _Fit(place, *_rotate(x, y, place), False)
 
 
-def _rotate(x: NDArray, y: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """``scale Q`` and the offset that bring y nearest to x."""
-    middle_x, middle_y = x.mean(axis=(0, 1)), y.mean(axis=(0, 1))
-    a, b = ((v - m).reshape(-1, v.shape[-1]) for v, m in ((x, middle_x), (y, middle_y)))
+def _rotate(x: NDArray, y: NDArray, place: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """``scale Q`` and the offset that bring y at places nearest to x, as `apart` counts it."""
+    moved = warped(y, place)
+    middle_x, middle_y = x.mean(axis=(0, 1)), moved.mean(axis=(0, 1))
+    a, b = ((v - m).reshape(-1, v.shape[-1]) for v, m in ((x, middle_x), (moved, middle_y)))
     left, size, right = np.linalg.svd(b.T @ a)
-    power = (b**2).sum()
+    power = apart(np.broadcast_to(middle_y, moved.shape), y, place)
     rotation = left @ right * (size.sum() / power if power > 0 else 0.0)
     return rotation, middle_x - middle_y @ rotation
 
@@ -182,7 +183,7 @@ def _held_out(x: NDArray, y: NDArray, warp: Warp, n_knots: int, reach: float) ->
     for k in range(n_folds):
         train, test = fold != k, fold == k
         fit = _fit(x[train], y[train], warp, n_knots, reach)
-        left += _squares(x[test] - warped(y[test], fit.place) @ fit.rotation - fit.offset)
+        left += apart(x[test], y[test] @ fit.rotation + fit.offset, fit.place)
         total += _squares(x[test] - x[train].mean(axis=(0, 1)))
     return left / total
 

@@ -1,6 +1,6 @@
 """Warps of time: where in one course of events the steps of another are, the same for all conditions."""
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,23 +10,27 @@ _GRAIN = 0.5  # steps between the places that a knot may have
 _STEEPEST = 4.0  # times as fast, or as slow, as the plain stretch
 
 
-class _Costs(NamedTuple):
-    """What it costs to put a place of y beside a step of x, places between steps being interpolated.
-
-    ``at (step of x, step of y)``: squared distance, summed over conditions; ``bow (step of y,)``: squared distance of y
-    to the step after it, by which the cost in between is less than the line between the two.
-    """
-
-    at: NDArray[np.float64]
-    bow: NDArray[np.float64]
-
-
 def warped(y: NDArray, places: NDArray) -> NDArray[np.float64]:
     """Values of ``(condition, time, component)`` at places between steps ``(condition, place, component)``."""
-    low = np.clip(np.floor(places).astype(int), 0, max(y.shape[1] - 2, 0))
-    share = (places - low)[None, :, None]
-    high = np.minimum(low + 1, y.shape[1] - 1)
-    return (1 - share) * y[:, low] + share * y[:, high]
+    low, high, share = _between(places, y.shape[1])
+    return (1 - share)[:, None] * y[:, low] + share[:, None] * y[:, high]
+
+
+def apart(x: NDArray, y: NDArray, places: NDArray) -> float:
+    """Squared distance of x to y at places, summed over all.
+
+    Between two steps it is the mean of the distances to both, by nearness, and not that to their mean: the mean of two
+    has less noise than either, so that a warp to half steps would help whatever the signal.
+    """
+    low, high, share = _between(places, y.shape[1])
+    each = [((x - y[:, at]) ** 2).sum(axis=(0, 2)) for at in (low, high)]
+    return float((1 - share) @ each[0] + share @ each[1])
+
+
+def _between(places: NDArray, n_steps: int) -> tuple[NDArray, NDArray, NDArray]:
+    """Steps before and after places, and how near the later one is."""
+    low = np.clip(np.floor(places).astype(int), 0, max(n_steps - 2, 0))
+    return low, np.minimum(low + 1, n_steps - 1), places - low
 
 
 def plain_stretch(n_x: int, n_y: int) -> NDArray[np.float64]:
@@ -41,7 +45,7 @@ def find_warp(x: NDArray, y: NDArray, *, kind: Warp, n_knots: int, reach: float)
     never go back, by dynamic programming ("piecewise").
     """
     costs = _costs(x, y)
-    n_x, n_y = costs.at.shape
+    n_x, n_y = costs.shape
     plain, most = plain_stretch(n_x, n_y), reach * (n_y - 1)
     if kind == "linear":
         return _best_lines(costs, np.array([0, n_x - 1]), plain, most)
@@ -49,24 +53,22 @@ def find_warp(x: NDArray, y: NDArray, *, kind: Warp, n_knots: int, reach: float)
     return _best_lines(costs, knots, plain, most)
 
 
-def _costs(x: NDArray, y: NDArray) -> _Costs:
+def _costs(x: NDArray, y: NDArray) -> NDArray[np.float64]:
+    """Squared distances of steps, summed over conditions ``(step of x, step of y)``."""
     cross = np.einsum("ctk,csk->ts", x, y, optimize=True)
     own_x, own_y = (x**2).sum(axis=(0, 2)), (y**2).sum(axis=(0, 2))
-    return _Costs(own_x[:, None] - 2 * cross + own_y, (np.diff(y, axis=1) ** 2).sum(axis=(0, 2)))
+    return own_x[:, None] - 2 * cross + own_y
 
 
-def _cost_of(costs: _Costs, steps: NDArray, places: NDArray) -> NDArray[np.float64]:
-    """Of putting places ``(..., step)`` beside steps ``(step,)``, exact for linear interpolation."""
-    low = np.clip(np.floor(places).astype(int), 0, costs.at.shape[1] - 2)
-    share = places - low
-    return (
-        (1 - share) * costs.at[steps, low] + share * costs.at[steps, low + 1] - share * (1 - share) * costs.bow[low]
-    ).sum(axis=-1)
+def _cost_of(costs: NDArray, steps: NDArray, places: NDArray) -> NDArray[np.float64]:
+    """Of putting places ``(..., step)`` beside steps ``(step,)``, as `apart` counts it."""
+    low, high, share = _between(places, costs.shape[1])
+    return ((1 - share) * costs[steps, low] + share * costs[steps, high]).sum(axis=-1)
 
 
-def _best_lines(costs: _Costs, knots: NDArray, plain: NDArray, most: float) -> NDArray[np.float64]:
+def _best_lines(costs: NDArray, knots: NDArray, plain: NDArray, most: float) -> NDArray[np.float64]:
     """Lines through knots with the least cost."""
-    n_y = costs.at.shape[1]
+    n_y = costs.shape[1]
     grid = [_candidates(float(plain[k]), most, n_y) for k in knots]
     total, came = np.zeros(grid[0].size), []
     for k in range(1, knots.size):
