@@ -1,8 +1,10 @@
 """Dynamics: what a system does."""
 
+from neurorec.dynamics.attractors import LineAttractor, find_line_attractor
 from neurorec.dynamics.edge import EdgeOfChaos, edge_of_chaos
 from neurorec.dynamics.fixed_points import FixedPoints, find_fixed_points, sample_starts
 from neurorec.dynamics.flow import Plane, flow_field, in_plane, principal_plane
+from neurorec.dynamics.linearisation import Growth, Linearisation, Modes, eigenmodes, linearise, transient_growth
 from neurorec.dynamics.lyapunov import Lyapunov, kaplan_yorke, lyapunov_spectrum
 from neurorec.dynamics.rule import Rule, as_rule
 from neurorec.dynamics.subspaces import (
@@ -48,8 +50,12 @@ __all__ = [
     "Dimensionality",
     "EdgeOfChaos",
     "FixedPoints",
+    "Growth",
     "HeldOutVariance",
+    "LineAttractor",
+    "Linearisation",
     "Lyapunov",
+    "Modes",
     "Plane",
     "PrincipalComponents",
     "Rotations",
@@ -65,12 +71,15 @@ __all__ = [
     "demixed_subspace",
     "dimensionality_of_averages",
     "edge_of_chaos",
+    "eigenmodes",
     "find_fixed_points",
+    "find_line_attractor",
     "flow_field",
     "held_out_variance",
     "in_components",
     "in_plane",
     "kaplan_yorke",
+    "linearise",
     "lyapunov_spectrum",
     "marginalise",
     "participation_ratio",
@@ -85,6 +94,7 @@ __all__ = [
     "targeted_axes",
     "targeted_subspace",
     "trajectory_tangling",
+    "transient_growth",
     "trial_activity",
     "variance_by",
 ]

@@ -11,7 +11,7 @@ from scipy.special import gammaln
 from neurorec.dynamics.merging import merge_groups
 from neurorec.dynamics.rule import Function, Rule, as_rule, check_states
 from neurorec.dynamics.searching import FAR, FIXED, LOST, SPENT, STALLED, STATUS, Search, search
-from neurorec.dynamics.velocities import Velocity, velocity_of
+from neurorec.dynamics.velocities import Velocity, simple_cell, velocity_of
 from neurorec.networks import System
 from neurorec.recording import InputError
 
@@ -257,6 +257,9 @@ def _begin(
             raise InputError("inputs", expected="a grid (set, input)", found=found, remedy="or leave out grid")
         sets = len(inputs)
         inputs, starts = np.repeat(inputs, len(starts), axis=0), np.tile(starts, (sets, 1))
+    cell = simple_cell(step)
+    if cell is not None and inputs is None and starts.shape[1] == cell.n_states and np.isfinite(starts).all():
+        return starts, np.zeros((len(starts), rule.n_inputs)), rule  # nothing to follow by JAX, which takes its time
     return (*check_states(rule, starts, inputs, name="starts"), rule)
 
 

@@ -65,7 +65,7 @@ class Rule:
     def jacobians(self, states: ArrayLike, inputs: ArrayLike) -> NDArray:
         """Derivatives of G or F ``(point, state after, state before)``, float64."""
         if self._derivatives is None:
-            return _differences(lambda x: self.step(x, inputs), np.asarray(states, dtype=float))
+            return differences(lambda x: self.step(x, inputs), np.asarray(states, dtype=float))
         return self._evaluate(self._derivatives, states, inputs)
 
     def _evaluate(self, function: Function, states: ArrayLike, inputs: ArrayLike) -> NDArray:
@@ -184,7 +184,7 @@ def _can_trace(function: Function, n_states: int, n_inputs: int) -> bool:
     return True
 
 
-def _differences(function: Callable[[NDArray], NDArray], states: NDArray) -> NDArray:
+def differences(function: Callable[[NDArray], NDArray], states: NDArray) -> NDArray:
     """Central differences at every state ``(point, state after, state before)``."""
     columns = []
     for k in range(states.shape[1]):
