@@ -31,7 +31,8 @@ def trial_activity(
     event : str or array-like (trial,)
         Column with the time of the event, or the times, s; trials without one are left out.
     window : (float, float), optional
-        From where to where after the event, s; by default from the event to the end of the longest trial.
+        From where to where after the event, s; by default from the event to the end of the longest trial, each trial's
+        own bins alone. Within a window that is given, bins between trials are taken too.
     bin_width : float, optional
         A multiple of the recording's, s; by default that. Bins are means of those that they hold.
     areas : sequence of str, optional
@@ -79,7 +80,7 @@ def trial_activity(
     units = _units(recording, areas)
     own = float(recording["activity"].attrs["bin_width"])
     first, n_bins, n_within = _bins(recording, times[kept].astype(float), kept, window, bin_width, own)
-    rows = _rows(recording, times.astype(float), first + np.arange(n_bins * n_within), own)[kept]
+    rows = _rows(recording, times.astype(float), first + np.arange(n_bins * n_within), own, window is not None)[kept]
     values = recording["activity"].values[:, units].astype(float)
     if "observed" in recording:
         values = np.where(recording["observed"].values[:, units], values, np.nan)
@@ -236,7 +237,7 @@ def _bins(
     return first, n_bins, n_within
 
 
-def _rows(recording: xr.Dataset, event: NDArray, offsets: NDArray, own: float) -> NDArray[np.int64]:
+def _rows(recording: xr.Dataset, event: NDArray, offsets: NDArray, own: float, between: bool) -> NDArray[np.int64]:
     """The recording's bins ``(trial, offset)``; -1 where there is none, or it belongs to another trial."""
     time, owner = recording["time"].values, recording["trial_id"].values
     slack = BIN_TOLERANCE * own
@@ -244,7 +245,7 @@ def _rows(recording: xr.Dataset, event: NDArray, offsets: NDArray, own: float) -
     row = np.searchsorted(time, np.where(np.isfinite(wanted), wanted, -np.inf) + slack, side="right") - 1
     here = np.maximum(row, 0)
     near = (row >= 0) & np.isfinite(wanted) & (time[here] > wanted - own + slack)
-    near &= (owner[here] == -1) | (owner[here] == recording["trial"].values[:, None])
+    near &= (between & (owner[here] == -1)) | (owner[here] == recording["trial"].values[:, None])
     return np.where(near, row, -1)
 
 

@@ -11,7 +11,7 @@ from neurorec.dynamics.subspaces.labels import check_activity, complete_times
 from neurorec.dynamics.subspaces.principal import averages_of, deal_folds
 from neurorec.recording import InputError, first_offenders
 
-PENALTIES = tuple(float(p) for p in np.geomspace(1e-7, 1e-1, 13))
+PENALTIES = tuple(float(p) for p in np.geomspace(1e-6, 10.0, 15))
 _NEGLIGIBLE = 1e-12  # share of the variance below which a part is nothing but rounding
 
 
@@ -221,7 +221,7 @@ def choose_demixing_penalty(
     >>> trials = np.where(side == "left", 1.0, -1.0)[:, None, None] + rng.standard_normal((40, 8, 5))
     >>> found = choose_demixing_penalty(trials, {"side": side}, rng=rng)
     >>> bool(found.error.min() < 0.6), found.error.shape
-    (True, (13,))
+    (True, (15,))
     """
     values, grid = check_activity(trials, least=3), np.asarray(penalties, dtype=float)
     code, levels = conditions_of(factors)

@@ -21,7 +21,7 @@ class DemixingTest(NamedTuple):
     share : ndarray (part,)
         Of the total variance of the averages.
     null : ndarray (shuffle, part)
-        With exchanged labels; NaN for "time", which has none.
+        With exchanged labels, over the same total; NaN for "time", which has none.
     p : ndarray (part,)
     """
 
@@ -81,30 +81,33 @@ def compare_parts(
             order = _exchange(within, rng)
             moved = labels | {other: labels[other][order] for other in (labels if together else [name])}
             null[shuffle, k] = _variances(given, moved)[name]
-    share = np.array(list(observed.values()))
+    sizes = np.array(list(observed.values()))
+    share, null = sizes / sizes.sum(), null / sizes.sum()
     p = (1 + (null >= share).sum(axis=0)) / (1 + n_shuffles)
     p[np.isnan(null).any(axis=0)] = np.nan
     return DemixingTest(np.array(names), share, null, p)
 
 
 def _variances(trials: NDArray, factors: dict[str, NDArray]) -> dict[str, float]:
-    """Share of each part in the averages of trials."""
+    """Sum of squares of each part of the averages of trials."""
     code, levels = conditions_of(factors)
     averages = averages_of(trials, code)
     averages = averages[:, complete_times(averages)]
     parts = marginalise(averages, levels)
-    sizes = {name: float((part**2).sum()) for name, part in parts.items()}
-    total = sum(sizes.values())
-    return {name: size / total for name, size in sizes.items()}
+    return {name: float((part**2).sum()) for name, part in parts.items()}
 
 
 def _less_main_parts(trials: NDArray, factors: dict[str, NDArray]) -> NDArray:
-    """Trials less what either factor does alone."""
+    """Trials less what either factor does alone, and as noisy as they were before means of their own were taken off."""
     code, levels = conditions_of(factors)
     averages = averages_of(trials, code)
     parts = marginalise(np.nan_to_num(averages), levels)
     alone = sum(part for name, part in parts.items() if name in factors)
-    return trials - np.asarray(alone)[np.unique(code, return_inverse=True)[1]]
+    left = trials - np.asarray(alone)[np.unique(code, return_inverse=True)[1]]
+    mean = np.nanmean(left, axis=0)
+    n_free = len(trials) - 1
+    n_taken = min(sum(np.unique(levels).size - 1 for levels in factors.values()), n_free - 1)
+    return mean + (left - mean) * np.sqrt(n_free / (n_free - n_taken))
 
 
 def _exchange(within: NDArray, rng: np.random.Generator) -> NDArray[np.int64]:
