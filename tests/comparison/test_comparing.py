@@ -16,7 +16,7 @@ from neurorec.recording import DataWarning, InputError, recording_from_arrays
 
 STEPS, WIDTH = 12, 0.05
 
-FEW = {"n_steps": STEPS, "n_shuffles": 39, "n_bootstrap": 30, "progress": False}
+FEW = {"n_steps": STEPS, "n_shuffles": 24, "n_bootstrap": 20, "progress": False}
 ROLES = {"untrained": "untrained", "feedforward": "feedforward"}
 
 
@@ -75,9 +75,9 @@ def table():
 
 def test_the_one_that_is_alike_beats_its_null_and_the_untrained(table):
     found = table.sel(measure=[name for name in MEASURES if name != "dsa"])
-    assert (found["p_value"].sel(network="trained") <= 0.025 + 1e-9).all()
+    assert (found["p_value"].sel(network="trained") <= 0.04 + 1e-9).all()
     assert found["beats_untrained"].sel(network="trained").all()
-    assert (found["p_value"].sel(network="untrained", shuffle="conditions") > 0.025).mean() > 0.7
+    assert (found["p_value"].sel(network="untrained", shuffle="conditions") > 0.04).mean() > 0.7
     assert not found["beats_untrained"].sel(network="feedforward").all()
     assert table["value"].sel(network="trained", measure="predictivity") == pytest.approx(1, abs=0.1)
     assert table["n_reliable"] == 12
@@ -100,17 +100,17 @@ def test_the_table_says_what_it_holds(table):
 def test_p_values_of_independent_data_are_uniform():
     rng = np.random.default_rng(1)
     found = []
-    for _ in range(60):
+    for _ in range(50):
         activity = rng.standard_normal((24, 3, 5))
         recording = record(activity, np.array([f"c{k % 6}" for k in range(24)]))
         systems = {"one": rng.standard_normal((6, 3, 4))}
         result = compare(
             recording, systems, by="condition", roles={"one": "untrained"}, n_steps=3, n_shuffles=19, n_bootstrap=0,
-            measures=["shape", "cka", "cca", "rsa"], rng=rng, progress=False,
+            measures=["shape", "cca", "rsa"], rng=rng, progress=False,
         )  # fmt: skip
         found.append(result["p_value"].sel(network="one").values)
     p = np.array(found)  # (data set, measure, shuffle), multiples of 1 / 20
-    for measure in range(4):
+    for measure in range(3):
         for shuffle in range(2):
             counts = np.histogram(p[:, measure, shuffle], bins=[0, 0.201, 0.401, 0.601, 0.801, 1.001])[0]
             assert chisquare(counts).pvalue > 1e-3, (measure, shuffle, counts)
@@ -120,7 +120,7 @@ def test_p_values_of_independent_data_are_uniform():
 def test_p_of_predictivity_and_dynamics_is_uniform_under_exchanged_trials():
     rng = np.random.default_rng(2)
     found = []
-    for _ in range(40):
+    for _ in range(30):
         course = 3 * np.sin(np.linspace(0, 3, 6))[None, :, None]  # the same in all conditions
         activity = course + rng.standard_normal((16, 6, 4))
         recording = record(activity, np.array([f"c{k % 4}" for k in range(16)]))
@@ -141,10 +141,10 @@ def test_intervals_hold_what_other_trials_would_give():
     courses, system = trajectories(6, rng), trajectories(6, rng) @ rng.standard_normal((3, 8))
     weights, label = rng.standard_normal((3, 10)), np.tile(np.arange(6), 10)
     names, rows = np.array([f"c{k}" for k in label]), []
-    for _ in range(30):
+    for _ in range(40):
         rates = courses[label] @ weights
         recording = record(rates + 2 * rng.standard_normal(rates.shape), names)
-        options = {"n_steps": STEPS, "n_shuffles": 0, "n_bootstrap": 40, "measures": ["cka", "shape"]}
+        options = {"n_steps": STEPS, "n_shuffles": 0, "n_bootstrap": 50, "measures": ["cka"]}
         result = compare(
             recording, {"a": system}, by="condition", roles={"a": "untrained"}, **options, rng=rng, progress=False
         )
@@ -153,7 +153,7 @@ def test_intervals_hold_what_other_trials_would_give():
     held = (low <= value.mean(axis=0)) & (value.mean(axis=0) <= high)
     assert (held.mean(axis=0) >= 0.82).all()
     assert (held.mean(axis=0) <= 1.0).all()
-    assert ((high - low).mean(axis=0) < 8 * value.std(axis=0)).all()
+    assert 2.8 < (high - low).mean() / value.std() < 5.2  # 3.9 of a normal one
 
 
 def test_areas_are_compared_on_their_own(population):
@@ -213,7 +213,7 @@ def test_measures_of_ones_own_and_several_untrained(population):
         "gap", "difference of means", lambda pair: abs(pair.recorded.mean() - pair.system.mean()), -1, 0, np.inf
     )
     systems = {name: courses @ rng.standard_normal((3, 5)) + k for k, name in enumerate("abc")}
-    options = FEW | {"n_shuffles": 0, "measures": [gap]}
+    options = FEW | {"n_shuffles": 0, "n_bootstrap": 80, "measures": [gap]}
     roles = {"b": "untrained", "c": "untrained"}
     found = compare(population(courses), systems, by="condition", roles=roles, **options, rng=rng)
     value = found["value"].sel(measure="gap").values
