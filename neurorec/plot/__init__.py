@@ -23,6 +23,13 @@ from neurorec.plot.runyan import (
     index_of_subsamples,
 )
 from neurorec.plot.scatter import uncoupled_against_coupled
+from neurorec.plot.subspaces import (
+    component_over_time,
+    condition_trajectories,
+    rotation_plane,
+    variance_by_part,
+    variance_of_components,
+)
 from neurorec.plot.tasks import task_trial
 from neurorec.plot.timescales import autocorrelation_by_area, branching_slopes, timescale_by_area
 from neurorec.plot.training import gradient_norm, hidden_activity, learning_curve
@@ -39,6 +46,8 @@ __all__ = [
     "branching_slopes",
     "code_across_sessions",
     "comparison_table",
+    "component_over_time",
+    "condition_trajectories",
     "consistency_against_lag",
     "control_names",
     "controls",
@@ -63,10 +72,13 @@ __all__ = [
     "raster",
     "rates_by_area",
     "reported_by_scenario",
+    "rotation_plane",
     "shape_collapse",
     "solution_times_by_area",
     "task_trial",
     "timescale_by_area",
     "trajectories_together",
     "uncoupled_against_coupled",
+    "variance_by_part",
+    "variance_of_components",
 ]
