@@ -114,8 +114,8 @@ class LinearFit(NamedTuple):
     seen : Observation
         ``weights`` C, ``bias`` d, ``variance`` R.
     bound : ndarray (iteration,)
-        Log likelihood of all bins, natural logarithm; for Poisson counts a lower bound on it, by the Gaussian around
-        the most likely states.
+        Log likelihood of all bins, natural logarithm; for Poisson counts a lower bound on it, by the Gaussian nearest
+        to the states' distribution.
     converged : bool
         Whether the bound stopped growing.
     dt : float
@@ -162,8 +162,9 @@ def fit_linear_arrays(
     n_bins: ArrayLike | None = None,
     inputs: ArrayLike | None = None,
     observation: Kind = "gaussian",
+    shrinkage: float = 30.0,
     max_iter: int = 200,
-    tol: float = 1e-5,
+    tol: float = 1e-4,
     dt: float = 1.0,
     area: tuple[str, ...] = (),
 ) -> LinearFit:
@@ -172,8 +173,9 @@ def fit_linear_arrays(
     :math:`x(t) = A x(t-1) + B u(t) + w`, :math:`w \sim N(0, Q)`, :math:`x(0) \sim N(m, P)`, and
     :math:`y_i(t) \sim N(c_i x(t) + d_i, R_i)` or Poisson of mean :math:`\exp(c_i x(t) + d_i)`. For Gaussian
     observations the states are smoothed exactly and the log likelihood never falls (Shumway and Stoffer 1982,
-    doi:10.1111/j.1467-9892.1982.tb00349.x); for counts they are Gaussian around the most likely ones, found by Newton's
-    steps, each a pass of the smoother (Paninski et al. 2010, doi:10.1007/s10827-009-0179-x).
+    doi:10.1111/j.1467-9892.1982.tb00349.x). For counts they are approximated by a Gaussian: first that of Laplace,
+    around the most likely states (Paninski et al. 2010, doi:10.1007/s10827-009-0179-x), then that for which the lower
+    bound on the log likelihood is largest; each of Newton's steps to it is a pass of the smoother.
 
     Parameters
     ----------
@@ -186,10 +188,14 @@ def fit_linear_arrays(
     inputs : array-like (stretch, time, input), optional
         u; those of a stretch's first bin take no part.
     observation : {"gaussian", "poisson"}
+    shrinkage : float
+        Of counts alone: weights of a unit are drawn to 0 as by ``shrinkage / 2`` times the variance of its log rate,
+        in nats; units with many more spikes than this are hardly changed. Without, the weights of rarely active units
+        grow until they describe single bursts, and predict others worse than no weights at all.
     max_iter : int
         Iterations.
     tol : float
-        It has converged when the bound gained less than this share of its whole gain so far.
+        It has converged when the bound changed by less than this share of its whole gain since the second iteration.
     dt : float
         Bin, s.
     area : tuple of str (unit,)
@@ -224,12 +230,12 @@ def fit_linear_arrays(
         found = infer_states(dynamics, seen, y, n_bins, drive_of(B, u), start)
         bound.append(found.bound)
         states = found.states
-        if len(bound) > 2 and bound[-1] - bound[-2] < tol * max(bound[-1] - bound[0], 1e-6 * abs(bound[-1])):
+        if len(bound) > 2 and abs(bound[-1] - bound[-2]) < tol * max(bound[-1] - bound[1], 1e-5 * abs(bound[-1])):
             converged = True
             break
-        start = states.mean if observation == "poisson" else None
+        start = states if observation == "poisson" else None
         dynamics, B = update_dynamics(sum_moments(states, n_bins, u))
-        seen = update_observation(seen, states, y, n_bins, least=least)
+        seen = update_observation(seen, states, y, n_bins, least=least, shrinkage=shrinkage)
     return LinearFit(dynamics, B, seen, np.array(bound), converged, dt, area)
 
 
@@ -239,8 +245,9 @@ def fit_linear(
     *,
     design: xr.Dataset | None = None,
     observation: Kind | None = None,
+    shrinkage: float = 30.0,
     max_iter: int = 200,
-    tol: float = 1e-5,
+    tol: float = 1e-4,
 ) -> LinearFit:
     """Fit a linear dynamical system to a recording's trials, each of which starts anew.
 
@@ -254,7 +261,7 @@ def fit_linear(
         Of `neurorec.design.design_matrix`: its columns that do not come from units are inputs.
     observation : {"gaussian", "poisson"}, optional
         By default Poisson for counts, Gaussian for other activity.
-    max_iter, tol
+    shrinkage, max_iter, tol
         As for `fit_linear_arrays`.
 
     Returns
@@ -283,6 +290,7 @@ def fit_linear(
         n_bins=cut.n_bins,
         inputs=None if design is None else stretch_inputs(design, cut.bins),
         observation=chosen,
+        shrinkage=shrinkage,
         max_iter=max_iter,
         tol=tol,
         dt=float(recording["activity"].attrs["bin_width"]),

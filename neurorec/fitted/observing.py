@@ -9,7 +9,7 @@ from scipy.special import gammaln
 from neurorec.fitted.kalman import Dynamics, Smoothed, filter_states, smooth_states
 
 _HIGHEST = 20.0  # of a log rate, before exp
-_NEWTON = 50  # steps to the most likely states, few of which are needed
+_PASSES, _MORE_PASSES = 30, 3  # of the smoother for counts: from nothing, and from the states found before
 _HALVINGS = 12
 
 
@@ -57,8 +57,8 @@ class Inferred(NamedTuple):
     ----------
     states : Smoothed
     bound : float
-        Log likelihood, exact for Gaussian observations; for Poisson ones the evidence lower bound of the Gaussian
-        around the most likely states (Laplace).
+        Log likelihood, exact for Gaussian observations; for Poisson ones a lower bound, by the Gaussian nearest to the
+        states' distribution.
     """
 
     states: Smoothed
@@ -71,7 +71,7 @@ def infer_states(
     activity: NDArray,
     n_bins: NDArray,
     drive: NDArray | None = None,
-    start: NDArray | None = None,
+    start: Smoothed | None = None,
 ) -> Inferred:
     """States given activity ``(stretch, time, unit)``.
 
@@ -84,8 +84,8 @@ def infer_states(
         Bins observed; what lies behind them takes no part.
     drive : ndarray (stretch, time, state), optional
         Added on the way from a bin to the next.
-    start : ndarray (stretch, time, state), optional
-        Where the search for the most likely states begins, for counts.
+    start : Smoothed, optional
+        Where the search for the states of counts begins.
 
     Returns
     -------
@@ -97,14 +97,17 @@ def infer_states(
 
 
 def update_observation(
-    seen: Observation, states: Smoothed, activity: NDArray, n_bins: NDArray, *, least: NDArray
+    seen: Observation, states: Smoothed, activity: NDArray, n_bins: NDArray, *, least: NDArray, shrinkage: float
 ) -> Observation:
-    """The observation under which the expected log likelihood of the activity is largest; variances are kept above."""
+    """The observation under which the expected log likelihood of the activity is largest.
+
+    Variances are kept above `least (unit,)`; weights of counts are drawn to 0, see `fit_linear_arrays`.
+    """
     inside = np.arange(activity.shape[1]) < n_bins[:, None]
     y, m = activity[inside], states.mean[inside]
     spread = states.spread[states.group][inside] if seen.kind == "poisson" else None
     if spread is not None:
-        return _newton(seen, y, m, spread)
+        return _newton(seen, y, m, spread, shrinkage)
     one = np.hstack([m, np.ones((len(m), 1))])
     square = one.T @ one
     of_group = np.zeros(states.spread.shape[:2])
@@ -133,70 +136,61 @@ def _infer_poisson(
     activity: NDArray,
     n_bins: NDArray,
     drive: NDArray | None,
-    start: NDArray | None,
+    start: Smoothed | None,
 ) -> Inferred:
-    """Newton's steps to the most likely states, each of which is a pass of the smoother."""
+    """The Gaussian nearest to the states' distribution: each pass of the smoother is a Newton step for its mean.
+
+    Its precision is that of the prior plus ``C' diag(E[rate]) C``, with the rate's expectation under the Gaussian
+    itself; the first pass, where no spread is known yet, is Laplace's.
+    """
     C, n_state = seen.weights, seen.weights.shape[1]
     inside = np.arange(activity.shape[1]) < n_bins[:, None]
     products = np.einsum("ui,uj->uij", C, C).reshape(len(C), -1)
-
-    def around(x: NDArray) -> tuple[NDArray, NDArray]:
-        rate = np.exp(np.minimum(x @ C.T + seen.bias, _HIGHEST)) * inside[..., None]
+    x = _prior_means(dynamics, activity.shape[:2], drive) if start is None else start.mean
+    x, extra = np.where(inside[..., None], x, 0.0), np.zeros(activity.shape)
+    if start is not None:
+        extra = seen.spread_of_log(start.spread) / 2
+    bound = -np.inf
+    for k in range(_PASSES if start is None else _MORE_PASSES):
+        height = _height(seen, activity, inside, x, extra) - _prior_cost(dynamics, inside, drive, x)
+        rate = np.exp(np.minimum(x @ C.T + seen.bias + extra, _HIGHEST)) * inside[..., None]
         G = (rate @ products).reshape(*x.shape, n_state)
-        return ((activity - rate) * inside[..., None]) @ C + (G @ x[..., None])[..., 0], G
-
-    x = _prior_means(dynamics, activity.shape[:2], drive) if start is None else start
-    x = np.where(inside[..., None], x, 0.0)
-    height = _log_joint(dynamics, seen, activity, inside, drive, x)
-    for _ in range(_NEWTON):
-        linear, precision = around(x)
-        found = filter_states(dynamics, linear, precision, n_bins, drive)
+        h = ((activity - rate) * inside[..., None]) @ C + (G @ x[..., None])[..., 0]
+        found = filter_states(dynamics, h, G, n_bins, drive)
         states = smooth_states(dynamics, found, n_bins)
         step, share = states.mean - x, np.ones(len(x))
         for _ in range(_HALVINGS):
             new = x + share[:, None, None] * step
-            reached = _log_joint(dynamics, seen, activity, inside, drive, new)
-            worse = reached < height - 1e-9 * np.abs(height)
+            cost = _prior_cost(dynamics, inside, drive, new)
+            worse = _height(seen, activity, inside, new, extra) - cost < height - 1e-9 * np.abs(height)
             if not worse.any():
                 break
             share = np.where(worse, share / 2, share)
-        gained = float(np.abs(reached - height).max())
-        x, height = new, reached
-        if gained < 1e-6:
+        x, extra = new, seen.spread_of_log(states.spread) / 2
+        # divergence from the prior: of the smoothed Gaussian, moved to the mean that was reached
+        m, V = states.mean[inside], states.spread[inside]
+        factors = (h[inside] * m).sum() - 0.5 * (np.einsum("bi,bij,bj->", m, G[inside], m) + (G[inside] * V).sum())
+        divergence = factors - found.log_mass.sum() + (cost - _prior_cost(dynamics, inside, drive, states.mean)).sum()
+        likely = _height(seen, activity, inside, x, extra).sum() - gammaln(activity[inside] + 1).sum()
+        before, bound = bound, float(likely - divergence)
+        if k and abs(bound - before) < 1e-3 + 1e-8 * abs(bound):
             break
-    states = states._replace(mean=x)
-    return Inferred(states, _lower_bound(seen, activity, inside, states, linear, precision, found.log_mass))
+    return Inferred(states._replace(mean=x), bound)
 
 
-def _lower_bound(
-    seen: Observation,
-    activity: NDArray,
-    inside: NDArray,
-    states: Smoothed,
-    linear: NDArray,
-    precision: NDArray,
-    log_mass: NDArray,
-) -> float:
-    """``E_q[log p(y | x)] - KL(q || p)``, q being prior times the last step's Gaussian factors over their mass."""
-    m, V = states.mean[inside], states.spread[states.group][inside]
-    y, h, G = activity[inside], linear[inside], precision[inside]
-    eta = m @ seen.weights.T + seen.bias
-    likely = y * eta - seen.rate(m, V) - gammaln(y + 1)
-    factors = (h * m).sum() - 0.5 * (np.einsum("bi,bij,bj->", m, G, m) + (G * V).sum())
-    return float(likely.sum() - factors + log_mass.sum())
-
-
-def _log_joint(
-    dynamics: Dynamics, seen: Observation, activity: NDArray, inside: NDArray, drive: NDArray | None, x: NDArray
-) -> NDArray[np.float64]:
-    """Log of ``p(x) p(y | x)`` of every stretch, up to a constant ``(stretch,)``."""
+def _height(seen: Observation, activity: NDArray, inside: NDArray, x: NDArray, extra: NDArray) -> NDArray[np.float64]:
+    """Expected log likelihood of every stretch, up to a constant, half the variance of log rates being `extra`."""
     eta = np.minimum(x @ seen.weights.T + seen.bias, _HIGHEST)
-    likely = ((activity * eta - np.exp(eta)) * inside[..., None]).sum(axis=(1, 2))
+    return ((activity * eta - np.exp(np.minimum(eta + extra, _HIGHEST))) * inside[..., None]).sum(axis=(1, 2))
+
+
+def _prior_cost(dynamics: Dynamics, inside: NDArray, drive: NDArray | None, x: NDArray) -> NDArray[np.float64]:
+    """Minus log prior of states, up to a constant ``(stretch,)``."""
     start = x[:, 0] - dynamics.start_mean
     moved = x[:, 1:] - x[:, :-1] @ dynamics.transition.T - (0.0 if drive is None else drive[:, :-1])
     moved = moved * inside[:, 1:, None]
     first = (start * np.linalg.solve(dynamics.start_spread, start.T).T).sum(axis=1)
-    return likely - 0.5 * (first + ((moved @ np.linalg.inv(dynamics.noise)) * moved).sum(axis=(1, 2)))
+    return 0.5 * (first + ((moved @ np.linalg.inv(dynamics.noise)) * moved).sum(axis=(1, 2)))
 
 
 def _prior_means(dynamics: Dynamics, shape: tuple[int, int], drive: NDArray | None) -> NDArray[np.float64]:
@@ -207,10 +201,10 @@ def _prior_means(dynamics: Dynamics, shape: tuple[int, int], drive: NDArray | No
     return x
 
 
-def _newton(seen: Observation, y: NDArray, m: NDArray, V: NDArray, n_steps: int = 2) -> Observation:
-    """Poisson weights of every unit: Newton's steps on ``sum_t y eta - exp(eta + c' V c / 2)``, each only if it gains.
+def _newton(seen: Observation, y: NDArray, m: NDArray, V: NDArray, shrinkage: float, n_steps: int = 2) -> Observation:
+    """Poisson weights of every unit by Newton's steps, each only if it gains.
 
-    Bins ``(bin, ...)``, of all stretches.
+    On ``sum_t y eta - exp(eta + c' V c / 2) - shrinkage var(eta) / 2``; bins ``(bin, ...)`` of all stretches.
     """
     one = np.hstack([m, np.ones((len(m), 1))])
     n = one.shape[1]
@@ -218,20 +212,22 @@ def _newton(seen: Observation, y: NDArray, m: NDArray, V: NDArray, n_steps: int 
     wide[:, :-1, :-1] = V
     flat = wide.reshape(len(m), -1)
     both = np.column_stack([seen.weights, seen.bias])
+    moment = np.zeros((n, n))
+    moment[:-1, :-1] = (m.T @ m + V.sum(axis=0)) / len(m)
 
     def height(both: NDArray) -> tuple[NDArray, NDArray]:
         products = np.einsum("ui,uj->iju", both, both).reshape(-1, len(both))
         eta = one @ both.T
         rate = np.exp(np.minimum(eta + flat @ products / 2, _HIGHEST))
-        return (y * eta - rate).sum(axis=0), rate
+        return (y * eta - rate).sum(axis=0) - shrinkage * np.einsum("ui,ij,uj->u", both, moment, both) / 2, rate
 
     reached, rate = height(both)
     for _ in range(n_steps):
         # derivative of the rate's exponent (unit, bin, state)
         pull = one + (wide.reshape(-1, n) @ both.T).reshape(len(m), n, -1).transpose(2, 0, 1)
         weighted = rate.T[..., None] * pull
-        gradient = y.T @ one - weighted.sum(axis=1)
-        bend = weighted.swapaxes(1, 2) @ pull + (rate.T @ flat).reshape(-1, n, n)
+        gradient = y.T @ one - weighted.sum(axis=1) - shrinkage * both @ moment
+        bend = weighted.swapaxes(1, 2) @ pull + (rate.T @ flat).reshape(-1, n, n) + shrinkage * moment
         least = 1e-8 * np.trace(bend, axis1=1, axis2=2) + 1e-9  # a unit without a spike still has a step
         step = np.linalg.solve(bend + least[:, None, None] * np.eye(n), gradient[..., None])[..., 0]
         share = np.ones(len(both))
