@@ -1,16 +1,19 @@
 """Continuous attractors: lines, rings and surfaces of slow points, told from the slow points that any network has."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurorec.dynamics.chains import Chain, chain
-from neurorec.dynamics.fixed_points import find_fixed_points, spread
+from neurorec.dynamics.fixed_points import FixedPoints, find_fixed_points, spread
 from neurorec.dynamics.linearisation import Linearisation, linearise
 from neurorec.dynamics.rule import Function, as_rule
-from neurorec.networks import System
+from neurorec.dynamics.velocities import simple_cell
+from neurorec.networks import Elman, Network, System, with_readout
 from neurorec.recording import InputError
 
 Kind = Literal["none", "line", "ring", "surface"]
@@ -58,9 +61,10 @@ class LineAttractor:
     gap : float
         Median over points of the rate behind the slow modes in that of the last slow one, ``|1 - lambda|`` (a flow:
         ``|lambda|``); without slow modes, behind the first mode.
+    score : float
+        ``length / spread (1 - 1 / gap)``: how far slow points reach, in spreads of the starts.
     p_value : float
-        Share of random matrices, of the same size, mean diagonal and variance of elements as the Jacobian in the
-        middle, in which as many modes are set apart as far, the data counted in.
+        Share of random networks with a score as high, this one counted in.
     n_aside : int
         Slow points that are not part of the chain.
     """
@@ -81,6 +85,7 @@ class LineAttractor:
     input_effect: NDArray[np.float64]
     input_alignment: NDArray[np.float64]
     gap: float
+    score: float
     p_value: float
     n_aside: int
 
@@ -95,8 +100,8 @@ def find_line_attractor(
     dt: float | None = None,
     slowness: float = 1e-3,
     resolution: float = 0.05,
-    gap: float = 3.0,
-    n_null: int = 199,
+    gap: float = 2.0,
+    n_null: int = 39,
     rng: np.random.Generator,
 ) -> LineAttractor:
     """Look for a line, ring or surface of slow points, and ask whether a random network would have one.
@@ -105,8 +110,12 @@ def find_line_attractor(
     are one. At each of them modes are sorted by their rates ``|1 - lambda|`` (a flow: ``|lambda|``), and the dimension
     is the number of modes before the widest gap between rates, if the rate behind it is `gap` times that before it.
     An attractor has a dimension of 1 or more, five points or more, a length of at least 0.2 spreads of the starts,
-    and ``p < 0.05`` against random matrices (Seung 1996, doi:10.1073/pnas.93.23.13339; Mante et al. 2013,
-    doi:10.1038/nature12742).
+    and ``p < 0.05`` (Seung 1996, doi:10.1073/pnas.93.23.13339; Mante et al. 2013, doi:10.1038/nature12742).
+
+    A single eigenvalue near 1 is no wonder where the gain is 1 or above; that it stays there along a line is. The score
+    is therefore compared with that of random networks, searched in the same way from the same starts: an Elman or
+    leaky network with its recurrent weights drawn anew, normal, of the same variance; of anything else, linear
+    networks about the slow point in the middle, whose Jacobian is drawn anew, with the same mean diagonal and variance.
 
     Parameters
     ----------
@@ -125,7 +134,7 @@ def find_line_attractor(
     gap : float
         Least ratio of rates that sets slow modes apart.
     n_null : int
-        Random matrices.
+        Random networks; 19 or more can tell anything.
     rng : numpy.random.Generator
         For these.
 
@@ -151,46 +160,67 @@ def find_line_attractor(
         found = f"shape {np.asarray(inputs).shape}"
         raise InputError("inputs", expected="one set (input,)", found=found, remedy="look for one attractor a context")
     size = spread(starts)
-    tol = 0.5 * (slowness * size) ** 2
-    how = {"inputs": inputs, "jacobian": jacobian, "flow": flow}
-    slow = find_fixed_points(step, starts, **how, tol=tol, tolerances=(tol,), resolution=resolution)
+    settings: dict[str, Any] = {"tol": 0.5 * (slowness * size) ** 2, "resolution": resolution}
+    how: dict[str, Any] = {"inputs": inputs, "jacobian": jacobian, "flow": flow}
+    slow = find_fixed_points(step, starts, **how, **settings, tolerances=())
     if not len(slow.points):
         remedy = "begin nearer to it, or raise slowness"
         raise InputError("starts", expected="some that lead to slow points", found="none", remedy=remedy)
-    line = chain(slow.points)
-    about = linearise(step, slow.points, **how, dt=dt)
-    rates = _rates(about.eigenvalues, flow)
-    local = np.array([slow_modes(row, gap=gap) for row in rates])
-    dimension = int(np.median(local))
-    value = float(np.median(_gap(rates, max(dimension, 1))))
-    null = _null(about.jacobians[line.order[len(line.order) // 2]], max(dimension, 1), flow, n_null, rng)
-    p_value = float((1 + (null >= value).sum()) / (1 + n_null))
-    surface = dimension > 1
-    kept = np.arange(len(slow.points)) if surface else line.order
-    length = _width(slow.points) if surface else line.length
-    enough = len(kept) >= _FEWEST and length >= _SHORTEST * size
+    seen = _look(slow, gap, size)
+    null = [
+        _look(find_fixed_points(other, starts, inputs=by, **settings, tolerances=()), gap, size).score
+        for other, by in _random_networks(step, slow, inputs, n_null, rng)
+    ]
+    p_value = (1 + sum(score >= seen.score for score in null)) / (1 + n_null)
+    surface = seen.dimension > 1
+    kept = np.arange(len(slow.points)) if surface else seen.line.order
+    enough = len(kept) >= _FEWEST and seen.length >= _SHORTEST * size
     kind: Kind = "none"
-    if dimension > 0 and enough and p_value < _LEVEL:
-        kind = "surface" if surface else "ring" if line.closed else "line"
+    if seen.dimension > 0 and enough and p_value < _LEVEL:
+        kind = "surface" if surface else "ring" if seen.line.closed else "line"
+    about = linearise(step, slow.points[kept], **how, dt=dt)
     rule = as_rule(step, starts.shape[1], n_inputs=slow.inputs.shape[1], jacobian=jacobian, flow=flow, dt=dt)
     velocity = rule.velocity(slow.points[kept], slow.inputs[kept]) / (1.0 if flow else rule.dt)
     return LineAttractor(
         kind=kind,
         points=slow.points[kept],
-        position=np.full(len(kept), np.nan) if surface else line.position,
-        length=length,
-        straightness=line.straightness,
-        dimension=dimension,
-        local_dimension=local[kept],
-        drift=np.linalg.norm(velocity, axis=1) if surface else np.einsum("ij,ij->i", velocity, line.tangent),
-        **_along(about, rates, kept, None if surface else line),
-        gap=value,
+        position=np.full(len(kept), np.nan) if surface else seen.line.position,
+        length=seen.length,
+        straightness=seen.line.straightness,
+        dimension=seen.dimension,
+        local_dimension=seen.local[kept],
+        drift=np.linalg.norm(velocity, axis=1) if surface else np.einsum("ij,ij->i", velocity, seen.line.tangent),
+        **_along(about, None if surface else seen.line),
+        gap=seen.gap,
+        score=seen.score,
         p_value=p_value,
         n_aside=len(slow.points) - len(kept),
     )
 
 
-def slow_modes(rates: ArrayLike, *, gap: float = 3.0) -> int:
+class _Seen(NamedTuple):
+    """What slow points look like."""
+
+    line: Chain
+    local: NDArray[np.int64]  # (point,) dimension
+    dimension: int
+    gap: float
+    length: float
+    score: float
+
+
+def _look(slow: FixedPoints, gap: float, size: float) -> _Seen:
+    if not len(slow.points):
+        return _Seen(chain(slow.points), np.zeros(0, dtype=np.int64), 0, 1.0, 0.0, 0.0)
+    line, rates = chain(slow.points), _rates(slow.eigenvalues, slow.flow)
+    local = np.array([slow_modes(row, gap=gap) for row in rates])
+    dimension = int(np.median(local))
+    value = float(np.median(_gap(rates, max(dimension, 1))))
+    length = line.length if dimension < 2 else _width(slow.points)
+    return _Seen(line, local, dimension, value, length, length / size * (1 - 1 / value))
+
+
+def slow_modes(rates: ArrayLike, *, gap: float = 2.0) -> int:
     """Modes before the widest gap among the first of some rates ``(mode,)``, 0 where none is wide enough.
 
     Examples
@@ -216,41 +246,48 @@ def _gap(rates: NDArray, dimension: int) -> NDArray[np.float64]:
     return rates[..., dimension] / rates[..., dimension - 1]
 
 
-def _null(A: NDArray, dimension: int, flow: bool, n_null: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Gaps of random matrices."""
-    n = len(A)
-    middle = np.trace(A) / n * np.eye(n)
-    scale = np.sqrt(((A - middle) ** 2).mean())
-    drawn = (np.linalg.eigvals(middle + scale * rng.standard_normal((n, n))) for _ in range(n_null))
-    return np.array([_gap(_rates(values, flow), dimension) for values in drawn])
+def _random_networks(
+    step: System | Function, slow: FixedPoints, inputs: ArrayLike | None, n_null: int, rng: np.random.Generator
+) -> Iterator[tuple[Network, ArrayLike | None]]:
+    """Networks of the same size and gain, and their inputs."""
+    cell = simple_cell(step)
+    for _ in range(n_null):
+        if cell is not None:
+            old = np.asarray(cell.recurrent)
+            weights = old.std() * rng.standard_normal(old.shape)
+            yield with_readout(replace(cell, recurrent=jnp.asarray(weights, dtype=jnp.float32)), 1, rng=rng), inputs
+            continue
+        middle = len(slow.points) // 2  # in the order of their starts, as good as any
+        A, point = slow.jacobians[middle] + slow.flow * np.eye(slow.points.shape[1]), slow.points[middle]
+        mean = np.trace(A) / len(A) * np.eye(len(A))
+        A = mean + np.sqrt(((A - mean) ** 2).mean()) * rng.standard_normal(A.shape)
+        parts = (jnp.asarray(values, dtype=jnp.float32) for values in (A, np.zeros((len(A), 1)), point - A @ point))
+        yield with_readout(Elman(*parts, nonlinearity="linear"), 1, rng=rng), None
 
 
 def _width(points: NDArray) -> float:
     return float(np.linalg.norm(points[:, None] - points[None], axis=-1).max())
 
 
-def _along(about: Linearisation, rates: NDArray, kept: NDArray, line: Chain | None) -> dict[str, NDArray]:
+def _along(about: Linearisation, line: Chain | None) -> dict[str, Any]:
     """The slowest mode at each point, turned along the chain."""
-    which = rates[kept].argmin(axis=1)
+    which, kept = _rates(about.eigenvalues, about.flow).argmin(axis=1), np.arange(len(about.eigenvalues))
     right = about.right[kept, :, which]
     left = about.left[kept, which]
-    turned = (
-        right.real if line is None else right.real * np.sign(np.einsum("ij,ij->i", right.real, line.tangent))[:, None]
-    )
-    sign = np.where(np.einsum("ij,ij->i", turned, right.real) < 0, -1.0, 1.0)[:, None]
+    cosine = np.ones(len(kept)) if line is None else np.einsum("ij,ij->i", right.real, line.tangent)
+    sign = np.where(cosine < 0, -1.0, 1.0)[:, None]
     selection = sign * left.real
-    B = about.input_sensitivity[kept]
+    B = about.input_sensitivity
     with np.errstate(invalid="ignore", divide="ignore"):
         size = np.linalg.norm(selection, axis=1, keepdims=True) * np.linalg.norm(B, axis=1)
         effect = np.einsum("ij,ijk->ik", selection, B)
-        cosine = effect / size
-    none = np.full(len(kept), np.nan)
+        reached = effect / size
     return {
         "eigenvalue": about.eigenvalues[kept, which],
         "time_constant": about.time_constants[kept, which],
         "direction": sign * right.real,
         "selection": selection,
-        "alignment": none if line is None else np.abs(np.einsum("ij,ij->i", right.real, line.tangent)),
+        "alignment": np.full(len(kept), np.nan) if line is None else np.abs(cosine),
         "input_effect": effect,
-        "input_alignment": cosine,
+        "input_alignment": reached,
     }

@@ -16,6 +16,7 @@ from neurorec.networks import System
 from neurorec.recording import InputError
 
 _SEARCHED = 1e-9  # speed at which the search in float32 ends, which cannot come much further
+_EXACT = 1e-3  # of the resolution: distance at which fixed points are one
 _HIGH = "speed above the tolerances"
 
 
@@ -169,7 +170,7 @@ def find_fixed_points(
     fine = search(F, begin, given[leaders], **exact)
     fine = fine._replace(status=np.where(lost, rough.status[leaders], fine.status), leader=leaders)
     of_start = np.searchsorted(leaders, rough.leader)
-    return _collect(F, rule, fine, given[leaders], of_start, tol, np.sort(tolerances), 1e-3 * resolution * size)
+    return _collect(F, rule, fine, given[leaders], of_start, tol, np.sort(tolerances), resolution * size)
 
 
 def sample_starts(states: ArrayLike, n_starts: int, *, noise: float = 0.0, rng: np.random.Generator) -> NDArray:
@@ -270,6 +271,14 @@ def _groups(inputs: NDArray) -> NDArray[np.int64]:
     return np.unique(inputs, axis=0, return_inverse=True)[1].ravel()
 
 
+def _same(ended: Search, good: NDArray, inputs: NDArray, tol: float, near: float) -> NDArray[np.int64]:
+    """Whose point each of some searches shares; slow points, which are known less exactly, from further away."""
+    states, groups, q = ended.states[good], _groups(inputs[good]), ended.q[good]
+    order = np.argsort(q, kind="stable")
+    same = merge_groups(states, groups, order, _EXACT * near)
+    return np.where(q > tol, merge_groups(states, groups, order, near)[same], same)
+
+
 def _collect(
     F: Velocity,
     rule: Rule,
@@ -284,8 +293,7 @@ def _collect(
     slow_enough = ended.q <= max(tol, tolerances.max(initial=0.0))
     here = np.isin(ended.status, (FIXED, STALLED, SPENT))
     good = np.flatnonzero(here & slow_enough)
-    first = merge_groups(ended.states[good], _groups(inputs[good]), np.argsort(ended.q[good], kind="stable"), near)
-    kept, which = np.unique(first, return_inverse=True)
+    kept, which = np.unique(_same(ended, good, inputs, tol, near), return_inverse=True)
     point = np.full(len(inputs), -1)
     point[good] = which
     counts = np.bincount(point[of_start][point[of_start] >= 0], minlength=len(kept))
