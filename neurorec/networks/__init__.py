@@ -4,6 +4,7 @@ from neurorec.networks.callable import CallableSystem
 from neurorec.networks.catalogue import NETWORKS, build_network
 from neurorec.networks.connectivity import Constrained, LowRank, block_mask, dale_signs, plain_weights
 from neurorec.networks.delays import DelayFeedforward, TappedDelay
+from neurorec.networks.drives import DriveShares, activity_given_others, drive_shares, expected_activity
 from neurorec.networks.elman import Elman
 from neurorec.networks.encoder_decoder import EncoderDecoder
 from neurorec.networks.gru import GRU
@@ -26,6 +27,7 @@ __all__ = [
     "Cell",
     "Constrained",
     "DelayFeedforward",
+    "DriveShares",
     "Elman",
     "EncoderDecoder",
     "Jordan",
@@ -36,9 +38,12 @@ __all__ = [
     "Stacked",
     "System",
     "TappedDelay",
+    "activity_given_others",
     "block_mask",
     "build_network",
     "dale_signs",
+    "drive_shares",
+    "expected_activity",
     "forward_weights",
     "from_torch",
     "jacobian",

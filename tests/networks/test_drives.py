@@ -1,0 +1,115 @@
+"""Where the drive of units comes from, and what the others tell of each."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from neurorec.networks import (
+    GRU,
+    Elman,
+    Leaky,
+    activity_given_others,
+    drive_shares,
+    expected_activity,
+    simulate,
+    with_readout,
+)
+from neurorec.recording import InputError
+from neurorec.tasks import NoisyEvidence
+
+TASK = NoisyEvidence(stimulus=0.3, response=0.1)
+
+
+def _network(gain=0.9, noise=0.3, seed=0, n_units=12, **options):
+    rng = np.random.default_rng(seed)
+    return with_readout(Leaky.random(2, n_units, gain=gain, noise=noise, rng=rng, **options), 1, rng=rng)
+
+
+def _trials(n=30, seed=1):
+    return TASK.sample(n, rng=np.random.default_rng(seed))
+
+
+def _activity(network, trials, seed=2):
+    recording = simulate(network, trials, rng=np.random.default_rng(seed))
+    return recording["activity"].values.reshape(trials.sizes["trial"], trials.sizes["time"], -1).astype(float)
+
+
+@pytest.mark.parametrize("gain", [0.0, 0.5, 1.2])
+def test_shares_add_up_and_grow_with_the_weights(gain):
+    shares = drive_shares(_network(gain), _trials(), rng=np.random.default_rng(3))
+    np.testing.assert_allclose(shares.recurrent + shares.input + shares.private, 1, atol=1e-5)
+    weaker = drive_shares(_network(gain / 2), _trials(), rng=np.random.default_rng(3))
+    if gain:
+        assert shares.recurrent.mean() > weaker.recurrent.mean() > 0
+        assert shares.beyond.mean() > weaker.beyond.mean() > 0
+    else:
+        assert not shares.recurrent.any()
+        assert not shares.beyond.any()
+
+
+def test_without_noise_inputs_determine_everything():
+    shares = drive_shares(_network(noise=0.0), _trials(), rng=np.random.default_rng(3))
+    assert not shares.private.any()
+    assert np.isnan(shares.beyond).all()
+
+
+def test_a_weight_onto_oneself_is_no_recurrence():
+    network = _network(recurrent=0.5 * jnp.eye(12))
+    shares = drive_shares(network, _trials(), rng=np.random.default_rng(3))
+    assert not shares.recurrent.any()
+    trials = _trials()
+    given = activity_given_others(network, trials, _activity(network, trials))
+    expected = expected_activity(network, trials, n_repeats=400, rng=np.random.default_rng(4))
+    np.testing.assert_allclose(given, expected, atol=0.06)  # tanh of a mean past is not the mean of its tanh
+
+
+def test_two_units_by_hand():
+    """The second hears the first, without inputs: its drive is w r_1 and noise."""
+    cell = Leaky(jnp.array([[0.0, 0.0], [2.0, 0.0]]), jnp.zeros((2, 2)), jnp.zeros(2), noise=0.2, nonlinearity="linear")
+    network = with_readout(cell, 1, rng=np.random.default_rng(0))
+    shares = drive_shares(network, _trials(400), n_repeats=4, rng=np.random.default_rng(5))
+    # Both noises have variance s^2 = 2 / a 0.2^2 in the drive; r_1 starts at 0 and has variance
+    # a s^2 / (2 - a) (1 - (1 - a)^2t) after t steps: 4 times its mean over steps against s^2.
+    a, n = cell.leak, TASK.sample(1, rng=np.random.default_rng(0)).sizes["time"]
+    heard = 4 * a / (2 - a) * np.mean(1 - (1 - a) ** (2 * np.arange(n)))
+    np.testing.assert_allclose(shares.recurrent, [0, heard / (1 + heard)], atol=0.02)
+    np.testing.assert_allclose(shares.beyond, shares.recurrent, atol=0.02)
+
+
+def test_others_tell_of_a_unit_what_inputs_do_not():
+    network, trials = _network(gain=1.2), _trials(60)
+    activity = _activity(network, trials)
+    given = activity_given_others(network, trials, activity)
+    expected = expected_activity(network, trials, rng=np.random.default_rng(4))
+    error = [((activity - guess) ** 2).mean() for guess in (given, expected)]
+    assert error[0] < 0.9 * error[1]
+    alone = _network(gain=0.0)
+    activity = _activity(alone, trials)
+    given = activity_given_others(alone, trials, activity)
+    expected = expected_activity(alone, trials, n_repeats=400, rng=np.random.default_rng(4))
+    np.testing.assert_allclose(given, expected, atol=0.12)
+    assert np.abs(given - expected).mean() < 0.015
+
+
+def test_without_noise_nothing_is_left_to_tell():
+    network, trials = _network(noise=0.0), _trials(5)
+    activity = _activity(network, trials)
+    np.testing.assert_allclose(activity_given_others(network, trials, activity), activity, atol=1e-5)
+    np.testing.assert_allclose(expected_activity(network, trials, rng=np.random.default_rng(0)), activity, atol=1e-6)
+
+
+def test_an_elman_network_is_a_leaky_one_that_leaks_everything():
+    rng = np.random.default_rng(0)
+    network = with_readout(Elman.random(2, 8, rng=rng), 1, rng=rng)
+    shares = drive_shares(network, _trials(), rng=rng)
+    np.testing.assert_allclose(shares.recurrent + shares.input, 1, atol=1e-5)
+
+
+def test_what_mixes_its_drives_is_refused():
+    rng = np.random.default_rng(0)
+    gru = with_readout(GRU.random(2, 4, rng=rng), 1, rng=rng)
+    for network in (gru, _network(form="current"), _network(noise_inside=False)):
+        with pytest.raises(InputError, match="rate form, noise inside"):
+            drive_shares(network, _trials(3), rng=rng)
+    with pytest.raises(InputError, match=r"activity: expected shape"):
+        activity_given_others(_network(), _trials(3), np.zeros((2, 2, 2)))
