@@ -19,7 +19,7 @@ Component = int | str
 _DASHES = ("-", (0, (4, 1.6)), (0, (1, 1.3)), (0, (5, 1.5, 1, 1.5)))
 _MOST_NAMED = 9  # levels in a legend
 # from one colour to another through a grey that shows on white
-_SIGNED = LinearSegmentedColormap.from_list("signed", [COLOURS[0], "#8FA9BF", "#B4B4B4", "#D9A06B", COLOURS[1]])
+_SIGNED = LinearSegmentedColormap.from_list("signed", [COLOURS[0], "#6FB1DE", "#B4B4B4", "#EDA25E", COLOURS[1]])
 
 
 class _Look(NamedTuple):
@@ -190,9 +190,9 @@ def variance_by_part(subspace: xr.Dataset, *, colours: Mapping[str, str] | None 
     for row in range(of.size):
         ax.text(left[row], row, f" {left[row]:.1f}", va="center", fontsize=7.5, color=MUTED)
     ax.set_xlabel("share of the variance (%)", loc="left")
-    ax.set_xlim(0, 1.1 * left.max(initial=1e-9))
-    ax.legend(fontsize=8, frameon=False, labelcolor=INK, loc="lower right", title="part of the variance",
-              title_fontsize=8)  # fmt: skip
+    ax.set_xlim(0, 1.15 * left.max(initial=1e-9))
+    legend = {"fontsize": 8, "frameon": False, "labelcolor": INK, "title": "part of the variance", "title_fontsize": 8}
+    ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), alignment="left", **legend)
     return ax
 
 
@@ -369,12 +369,14 @@ def _shades(values: NDArray, colours: Mapping[str, str] | None) -> tuple[list[st
     levels, code = np.unique(values, return_inverse=True)
     number = levels.dtype.kind in "iuf"
     if number and levels.size > 2:
-        low, high = float(levels[0]), float(levels[-1])
-        far = max(abs(low), abs(high))
-        if low < 0 < high:
-            palette = [to_hex(_SIGNED(0.5 + 0.5 * float(level) / far)) for level in levels]
+        # by rank: levels such as -0.5, -0.1, 0.1, 0.5 are told apart whatever their distances
+        if levels[0] < 0 < levels[-1]:
+            sides = [np.count_nonzero(levels < 0), np.count_nonzero(levels > 0)]
+            rank = [float(k - sides[0]) / sides[0] if v < 0 else (sides[1] + k - levels.size + 1) / sides[1]
+                    for k, v in enumerate(levels)]  # fmt: skip
+            palette = [to_hex(_SIGNED(0.5 + 0.5 * (0.0 if v == 0 else r))) for v, r in zip(levels, rank, strict=True)]
         else:
-            palette = [to_hex(mpl.colormaps["viridis"](0.9 - 0.9 * (float(v) - low) / (high - low))) for v in levels]
+            palette = [to_hex(mpl.colormaps["viridis"](0.9 - 0.9 * k / (levels.size - 1))) for k in range(levels.size)]
     else:
         palette = [COLOURS[k % len(COLOURS)] for k in range(levels.size)]
     words = [_said(level) for level in levels]

@@ -76,6 +76,17 @@ def test_averages_count_the_trials_they_are_of(recording):
     assert numbers["size"].values.tolist() == [1.0, 2.0]
 
 
+def test_smoothing_takes_the_bins_that_are_known(recording):
+    plain = sub.trial_activity(recording, "side")["activity"].values
+    smooth = sub.trial_activity(recording, "side", smoothing=0.1)["activity"].values
+    weights = np.exp(-0.5 * np.arange(3) ** 2.0)
+    assert abs(smooth[0, 0, 0] - weights @ plain[0, :3, 0] / weights.sum()) < 1e-9
+    np.testing.assert_array_equal(np.isnan(smooth), np.isnan(plain))
+    np.testing.assert_allclose(sub.trial_activity(recording, "side", smoothing=1e-3)["activity"].values, plain)
+    with pytest.raises(InputError, match="above 0 s"):
+        sub.trial_activity(recording, "side", smoothing=0.0)
+
+
 def test_what_cannot_be_averaged_is_refused(recording):
     with pytest.raises(SelectionError, match="columns of the trials"):
         sub.condition_averages(recording, "colour")

@@ -19,6 +19,7 @@ def trial_activity(
     window: tuple[float, float] | None = None,
     bin_width: float | None = None,
     areas: Sequence[str] | None = None,
+    smoothing: float | None = None,
 ) -> xr.Dataset:
     """Activity of every trial around an event, with its condition.
 
@@ -37,6 +38,9 @@ def trial_activity(
         A multiple of the recording's, s; by default that. Bins are means of those that they hold.
     areas : sequence of str, optional
         Whose units to take; by default all.
+    smoothing : float, optional
+        Standard deviation of a Gaussian that trials are smoothed with, s, by default not at all. Bins that were not
+        recorded take no part and stay missing. Note that it looks ahead, and slows what is fast.
 
     Returns
     -------
@@ -86,6 +90,8 @@ def trial_activity(
         values = np.where(recording["observed"].values[:, units], values, np.nan)
     cut = np.where((rows >= 0)[..., None], values[np.maximum(rows, 0)], np.nan)
     cut = cut.reshape(len(cut), n_bins, n_within, -1).mean(axis=2)
+    if smoothing is not None:
+        cut = _smooth(cut, smoothing, n_within * own)
     counts = recording["activity"].attrs["kind"] == "counts"
     what = "spikes/s" if counts else str(recording["activity"].attrs["units"])
     labels = [", ".join(str(columns[name][k]) for name in names) for k in np.flatnonzero(kept)]
@@ -164,6 +170,7 @@ def condition_averages(
     window: tuple[float, float] | None = None,
     bin_width: float | None = None,
     areas: Sequence[str] | None = None,
+    smoothing: float | None = None,
     min_trials: int = 1,
 ) -> xr.Dataset:
     """Average activity in each condition: `average_trials` of `trial_activity`, which see.
@@ -182,7 +189,9 @@ def condition_averages(
     >>> averages["activity"].values[..., 0].tolist(), averages["n_trials"].values.tolist()
     ([[1.5, 2.5, 2.0]], [[2, 2, 1]])
     """
-    trials = trial_activity(recording, by, event=event, window=window, bin_width=bin_width, areas=areas)
+    trials = trial_activity(
+        recording, by, event=event, window=window, bin_width=bin_width, areas=areas, smoothing=smoothing
+    )
     return average_trials(trials, min_trials=min_trials)
 
 
@@ -247,6 +256,18 @@ def _rows(recording: xr.Dataset, event: NDArray, offsets: NDArray, own: float, b
     near = (row >= 0) & np.isfinite(wanted) & (time[here] > wanted - own + slack)
     near &= (between & (owner[here] == -1)) | (owner[here] == recording["trial"].values[:, None])
     return np.where(near, row, -1)
+
+
+def _smooth(values: NDArray, width: float, bin_width: float) -> NDArray:
+    """Weighted means of the bins that are known, ``(trial, time, unit)``."""
+    if not width > 0:
+        raise InputError("smoothing", expected="a width above 0 s", found=f"{width:g}", remedy="leave it out")
+    bins = np.arange(values.shape[1])
+    weights = np.exp(-0.5 * ((bins[:, None] - bins) * bin_width / width) ** 2)
+    known = np.isfinite(values)
+    total = np.einsum("ts,nsu->ntu", weights, known.astype(float), optimize=True)
+    smooth = np.einsum("ts,nsu->ntu", weights, np.where(known, values, 0.0), optimize=True)
+    return np.where(known, smooth / np.where(known, total, 1.0), np.nan)
 
 
 def _sorted_rows(columns: list[NDArray], labels: NDArray) -> NDArray[np.int64]:
