@@ -3,7 +3,7 @@
 from neurorec.dynamics.attractors import LineAttractor, find_line_attractor
 from neurorec.dynamics.edge import EdgeOfChaos, edge_of_chaos
 from neurorec.dynamics.fixed_points import FixedPoints, find_fixed_points, sample_starts
-from neurorec.dynamics.flow import Plane, flow_field, in_plane, principal_plane
+from neurorec.dynamics.flow import Plane, component_plane, flow_field, in_plane, principal_plane
 from neurorec.dynamics.linearisation import Growth, Linearisation, Modes, eigenmodes, linearise, transient_growth
 from neurorec.dynamics.lyapunov import Lyapunov, kaplan_yorke, lyapunov_spectrum
 from neurorec.dynamics.rule import Rule, as_rule
@@ -66,6 +66,7 @@ __all__ = [
     "average_trials",
     "choose_demixing_penalty",
     "compare_parts",
+    "component_plane",
     "condition_averages",
     "demixed_components",
     "demixed_subspace",

@@ -73,6 +73,47 @@ def principal_plane(states: ArrayLike, *, components: tuple[int, int] = (0, 1)) 
     return Plane(origin, axes * np.where(largest < 0, -1.0, 1.0) + 0.0)
 
 
+def component_plane(subspace: xr.Dataset, *, components: tuple[int, int] = (1, 2)) -> Plane:
+    """The plane of two components of a recording of a system, whose units' activity is its state.
+
+    Coordinates in it are the scores of `neurorec.dynamics.principal_subspace`, so that flow and trajectories of
+    conditions go into one figure.
+
+    Parameters
+    ----------
+    subspace : xarray.Dataset
+        ``components (component, unit)`` and ``mean (unit)``, not soft-normalised: then scores are no coordinates.
+    components : (int, int)
+        As they are numbered.
+
+    Returns
+    -------
+    Plane
+
+    Raises
+    ------
+    InputError
+        Components that are not there, or of normalised units.
+
+    Examples
+    --------
+    >>> subspace = xr.Dataset(
+    ...     {"components": (("component", "unit"), np.eye(3)), "mean": ("unit", [0.0, 0.0, 1.0])},
+    ...     coords={"component": [1, 2, 3]},
+    ... )
+    >>> component_plane(subspace, components=(3, 1)).axes.tolist()
+    [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+    """
+    names = subspace["component"].values.tolist()
+    if any(component not in names for component in components):
+        found, remedy = str(components), "name two of them"
+        raise InputError("components", expected=f"two of {names}", found=found, remedy=remedy)
+    if "scale" in subspace and not np.all(subspace["scale"].values == 1):
+        remedy = "leave soft out"
+        raise InputError("subspace", expected="components of activity as it is", found="normalised", remedy=remedy)
+    return Plane(subspace["mean"].values, subspace["components"].sel(component=list(components)).values)
+
+
 def in_plane(states: ArrayLike, plane: Plane) -> NDArray[np.float64]:
     """Coordinates ``(..., axis)`` of the points of a plane nearest to states ``(..., state)``.
 

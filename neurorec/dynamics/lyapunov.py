@@ -18,6 +18,7 @@ _N_PILOT = 16  # steps, orthogonalised one by one, that tell how fast directions
 _SPREAD = np.log(1e8)  # ratio of growths between two orthogonalisations: half of the digits are left to the slowest
 _MOST_SPREAD = np.log(1e12)  # beyond it steps are taken again, in shorter stretches
 _MOST_STEPS = 100  # between two orthogonalisations
+_EXACT = 1e-6  # growth over all time that is rounding: where every exponent is 0
 _NUDGE = float(np.cbrt(np.finfo(float).eps))  # of central differences
 
 
@@ -101,7 +102,7 @@ def lyapunov_spectrum(
     jacobian, flow, dt
         As in `neurorec.dynamics.as_rule`; ``dt`` of a flow is the length of its Runge-Kutta steps, in its own time.
     tolerance : float
-        Greatest standard error, as a share of the largest exponent in size, that passes for converged.
+        Greatest standard error, as a share of the exponent that is largest in size, that passes for converged.
 
     Returns
     -------
@@ -244,7 +245,7 @@ def _summary(found: Walked, every: int, steps: NDArray, dt: float, tolerance: fl
     known = complete or exponents[-1] <= 0
     entropy = float(exponents[exponents > 0].sum()) if known else np.nan
     dimension = kaplan_yorke(exponents, complete=complete)
-    settled = error <= tolerance * largest
+    settled = error <= max(tolerance * largest, _EXACT / time.sum())
     return Lyapunov(exponents, error, settled, running, np.cumsum(time), dimension, entropy, found.state, every)
 
 

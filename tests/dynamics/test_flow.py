@@ -4,9 +4,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from neurorec.dynamics.flow import Plane, flow_field, in_plane, principal_plane
-from neurorec.networks import Leaky, with_readout
+from neurorec.dynamics.flow import Plane, component_plane, flow_field, in_plane, principal_plane
+from neurorec.dynamics.subspaces import condition_averages, principal_subspace, rotational_subspace
+from neurorec.networks import Leaky, simulate, with_readout
 from neurorec.recording import InputError
+from neurorec.tasks import ContextIntegration
 
 WHOLE = Plane(np.zeros(2), np.eye(2))
 
@@ -96,6 +98,31 @@ def test_a_network_moves_per_second_in_the_plane_of_its_own_trajectories():
     assert field["x"].values[0] < seen[..., 0].min() < seen[..., 0].max() < field["x"].values[-1]
     np.testing.assert_allclose(plane.axes @ plane.axes.T, np.eye(2), atol=1e-12)
     assert field["speed"].attrs["units"] == "1/s"
+
+
+def test_a_system_is_recorded_and_its_flow_seen_in_the_components_of_the_recording():
+    rng = np.random.default_rng(0)
+    task = ContextIntegration()
+    trials = task.sample(60, rng=rng)
+    network = with_readout(Leaky.random(trials.sizes["input"], 12, dt=task.dt, rng=rng), 1, rng=rng)
+    recording = simulate(network, trials, noise=False, rng=rng)
+    averages = condition_averages(recording, ["side", "context"])
+    subspace = principal_subspace(averages, n_components=3)
+    plane = component_plane(subspace, components=(1, 3))
+    scores = subspace["scores"].sel(component=[1, 3]).values
+    np.testing.assert_allclose(in_plane(averages["activity"].values, plane), scores, atol=1e-9)
+    # one trial is a trajectory of the very flow: from bin to bin it moves as the field says where it is
+    start = recording["activity"].values[3].astype(float)
+    inputs = recording["inputs"].values[4].astype(float)
+    at = Plane(start, plane.axes)
+    field = flow_field(network, at, inputs=inputs, extent=((0, 1), (0, 1)), n_grid=2)
+    moved = in_plane(recording["activity"].values[4], at) / task.dt
+    np.testing.assert_allclose(field["velocity"].values[0, 0], moved, rtol=1e-3, atol=1e-3)
+    assert rotational_subspace(averages, n_components=2)["frequency"].values[0] >= 0
+    with pytest.raises(InputError, match="found normalised"):
+        component_plane(principal_subspace(averages, n_components=3, soft=1.0))
+    with pytest.raises(InputError, match=r"two of \[1, 2, 3\]"):
+        component_plane(subspace, components=(0, 1))
 
 
 def test_what_is_no_plane_is_refused():

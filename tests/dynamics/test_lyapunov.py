@@ -81,16 +81,25 @@ def test_a_linear_flow_by_either_library_and_a_lost_direction():
         np.testing.assert_allclose(found.exponents, -0.1, atol=1e-5)
         assert found.dimension == 0
         assert found.entropy == 0
+    still = lyapunov_spectrum(
+        lambda x, u: jnp.stack([x[..., 1], -x[..., 0]], axis=-1),
+        [1.0, 0.0],
+        flow=True,
+        dt=0.01,
+        n_steps=200,
+        n_washout=9,
+    )
+    np.testing.assert_allclose(still.exponents, 0, atol=1e-9)
+    assert still.converged.all()
     lost = lyapunov_spectrum(lambda x, u: x * jnp.array([0.5, 0.0]), [1.0, 1.0], n_steps=50, n_washout=10)
     assert lost.exponents.tolist() == [pytest.approx(np.log(0.5)), -np.inf]
     assert lost.every == 1
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_random_networks_turn_chaotic_between_gains_of_08_and_13(seed):
+def test_random_networks_turn_chaotic_between_gains_of_08_and_13():
     start = np.random.default_rng(9).standard_normal(400)
     signs = [
-        np.sign(lyapunov_spectrum(random_network(g, 400, seed), start, n_exponents=1, n_steps=1500).exponents[0])
+        np.sign(lyapunov_spectrum(random_network(g, 400, seed=1), start, n_exponents=1, n_steps=1000).exponents[0])
         for g in (0.8, 1.3)
     ]
     assert signs == [-1, 1]
