@@ -9,7 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from neurorec.fitted.glm_fitting import STAGES
-from neurorec.fitted.predictors import Predicted, Predictor, constrained, glm, linear, trial_average
+from neurorec.fitted.predictors import (
+    Predicted,
+    Predictor,
+    average_predictor,
+    glm_predictor,
+    linear_predictor,
+    network_predictor,
+)
 from neurorec.fitted.splitting import Session, Split, open_session
 from neurorec.recording import InputError
 
@@ -64,12 +71,12 @@ def bits_interval(
 def standard_models(*, n_states: int = 8) -> dict[str, Predictor]:
     """The models of `compare_fitted`, by name; the first two are what others have to beat."""
     return {
-        BASELINES[0]: trial_average,
-        BASELINES[1]: glm(("task",)),
-        "coupled GLM": glm(STAGES),
-        "linear, Gaussian": linear(n_states, "gaussian"),
-        "linear, Poisson": linear(n_states, "poisson"),
-        "constrained network": constrained(),
+        BASELINES[0]: average_predictor,
+        BASELINES[1]: glm_predictor(("task",)),
+        "coupled GLM": glm_predictor(STAGES),
+        "linear, Gaussian": linear_predictor(n_states, "gaussian"),
+        "linear, Poisson": linear_predictor(n_states, "poisson"),
+        "constrained network": network_predictor(),
     }
 
 
@@ -200,7 +207,7 @@ def choose_n_states(
     """
     numbers = [int(n) for n in np.atleast_1d(candidates)]
     kind = "gaussian" if observation == "gaussian" else "poisson"
-    models = {str(n): linear(n, kind) for n in numbers}
+    models = {str(n): linear_predictor(n, kind) for n in numbers}
     result = compare_fitted(recording, design, models=models, n_folds=n_folds, progress=False, rng=rng)
     table = result[["bits", "bits_low", "bits_high"]].rename(model="n_states").assign_coords(n_states=numbers)
     best = numbers[int(np.nanargmax(table["bits"].sel(measure="co_smoothing").values))]

@@ -195,7 +195,7 @@ def fit_linear_arrays(
     max_iter : int
         Iterations.
     tol : float
-        It has converged when the bound changed by less than this share of its whole gain since the second iteration.
+        It has converged when the bound changed by less than so much a bin, in nats.
     dt : float
         Bin, s.
     area : tuple of str (unit,)
@@ -230,7 +230,7 @@ def fit_linear_arrays(
         found = infer_states(dynamics, seen, y, n_bins, drive_of(B, u), start)
         bound.append(found.bound)
         states = found.states
-        if len(bound) > 2 and abs(bound[-1] - bound[-2]) < tol * max(bound[-1] - bound[1], 1e-5 * abs(bound[-1])):
+        if len(bound) > 1 and abs(bound[-1] - bound[-2]) < tol * n_bins.sum():
             converged = True
             break
         start = states if observation == "poisson" else None
