@@ -76,7 +76,7 @@ class ConstrainedFit(NamedTuple):
             noise=0.0,
             nonlinearity="tanh",
             form="current",
-            area=self.area,
+            area=tuple(str(a) for a in self.area),
         )
 
 
