@@ -110,7 +110,7 @@ def test_components_are_those_of_scikit_learn_and_turn_with_the_units():
     flat = activity.reshape(-1, 7)
     known = np.isfinite(flat).all(axis=1)
     reference = PCA(4, svd_solver="full").fit(flat[known])
-    np.testing.assert_allclose(np.abs(found.components), np.abs(reference.components_), atol=1e-10)
+    np.testing.assert_allclose(np.abs(found.components), np.abs(np.asarray(reference.components_)), atol=1e-10)
     np.testing.assert_allclose(found.share, reference.explained_variance_ratio_)
     np.testing.assert_allclose(found.scores.reshape(-1, 4)[known].var(axis=0, ddof=1), found.variance)
     assert np.isnan(found.scores[1, 4]).all()

@@ -108,7 +108,7 @@ def test_trajectories_are_the_scores_with_a_colour_by_one_column_and_dashes_by_t
     lines = ax.get_lines()[::3]
     assert len(lines) == 6
     for line, scores in zip(lines, subspace["scores"].values, strict=True):
-        np.testing.assert_array_equal(line.get_xydata(), scores[:, ::-1])
+        np.testing.assert_array_equal(np.asarray(line.get_xydata()), scores[:, ::-1])
     colours = [line.get_color() for line in lines]
     assert colours[0] == colours[1] != colours[2]
     assert colours[0] == to_hex(COLOURS[0])
@@ -120,7 +120,7 @@ def test_trajectories_are_the_scores_with_a_colour_by_one_column_and_dashes_by_t
     # from an open dot to a filled one, at the last bin that is known
     first, last = ax.get_lines()[16:18]
     assert first.get_markerfacecolor() == "white"
-    np.testing.assert_array_equal(last.get_xydata()[0], subspace["scores"].values[5, 3, ::-1])
+    np.testing.assert_array_equal(np.asarray(last.get_xydata())[0], subspace["scores"].values[5, 3, ::-1])
     other = condition_trajectories(subspace, by="side", colours={"left": "#123456"}, ax=axes())
     assert legend(other)[:2] == ["side left", "side right"]
     assert other.get_lines()[0].get_color() == "#123456"
@@ -187,9 +187,9 @@ def test_flow_has_arrows_nullclines_trajectories_and_points(field):
     )
     ax = flow_field(field, trajectories=path, points=points, labels=("a", "b"), ax=axes())
     lines = ax.get_lines()
-    np.testing.assert_allclose(lines[2].get_xydata(), [[0, 0], [1, 1]])  # the first axis is of length 2
+    np.testing.assert_allclose(np.asarray(lines[2].get_xydata()), [[0, 0], [1, 1]])  # the first axis is of length 2
     assert [line.get_label() for line in lines[:2]] == ["a stands still", "b stands still"]
-    np.testing.assert_allclose(lines[4].get_xydata(), [[1, 0.5]])
+    np.testing.assert_allclose(np.asarray(lines[4].get_xydata()), [[1, 0.5]])
     assert (lines[3].get_label(), lines[4].get_label()) == ("stable point", "unstable point")
     assert lines[4].get_markerfacecolor() == "white"
     assert ax.texts[-1].get_text() == "other directions follow"

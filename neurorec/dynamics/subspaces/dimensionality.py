@@ -71,7 +71,8 @@ def participation_ratio(
         Samples that belong together, as the times of a condition: intervals draw whole groups.
     n_draws : int
         Of half of the samples, without replacement, whose spread is that of the estimate (the jackknife that leaves
-        half out): a bootstrap with replacement would hold samples twice, which is the very bias that is corrected.
+        half out): a bootstrap with replacement would hold samples twice, which is the very bias that is corrected. The
+        interval is a little narrow: of 90 %, it covered 82 to 89 % with 20 to 200 samples of 50 units.
     level : float
         Coverage of the interval.
     rng : numpy.random.Generator, optional
@@ -131,9 +132,13 @@ def _interval(
         kept = np.isin(group, rng.permutation(names)[: names.size // 2])
         draws.append(_ratio(x[kept], y[kept], samples))
     found = np.log([draw if draw > 0 else np.inf for draw in draws])
-    tails = np.quantile(found, [(1 - level) / 2, (1 + level) / 2], method="nearest")
-    # about its own median: a half of the samples may be biased where all are not
-    low, high = np.exp(np.log(ratio) + tails - np.median(found)) if np.isfinite(np.median(found)) else (0.0, np.inf)
+    middle = np.median(found)
+    if not np.isfinite(middle):
+        return 0.0, np.inf
+    # about their own median, as a half of the samples may be biased where all are not; and mirrored: estimates err
+    # upwards further than downwards, so that the truth lies below a high one
+    tails = np.quantile(found, [(1 + level) / 2, (1 - level) / 2], method="nearest") - middle
+    low, high = np.exp(np.log(ratio) - tails)
     return float(low), float(high)
 
 
