@@ -1,5 +1,6 @@
 """Rotations: the purely rotational linear dynamics that fit trajectories best, and how well (jPCA)."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -187,7 +188,7 @@ def _planes(skew: NDArray, starts: NDArray, dt: float) -> tuple[NDArray, NDArray
     return planes, np.arctan(np.abs(speeds) * dt / 2) / (np.pi * dt)
 
 
-def _surrogates(activity: NDArray, n_components: int, rng: np.random.Generator):
+def _surrogates(activity: NDArray, n_components: int, rng: np.random.Generator) -> Iterator[NDArray]:
     """Scores of Gaussian activity with the same covariances over conditions, times and units."""
     centred = activity - activity.mean(axis=(0, 1))
     roots = []
@@ -200,4 +201,10 @@ def _surrogates(activity: NDArray, n_components: int, rng: np.random.Generator):
         values = rng.standard_normal([root.shape[1] for root in roots]) * size
         for axis, root in enumerate(roots):
             values = np.moveaxis(np.tensordot(root, values, axes=(1, axis)), 0, axis)
-        yield principal_components(values, n_components=n_components).scores
+        values -= values.mean(axis=(0, 1))
+        flat = values.reshape(-1, values.shape[2])
+        wide = flat.shape[1] > len(flat)
+        power, vectors = np.linalg.eigh(flat @ flat.T if wide else flat.T @ flat)
+        top = vectors[:, ::-1][:, :n_components]
+        scores = top * np.sqrt(np.maximum(power[::-1][:n_components], 0.0)) if wide else flat @ top
+        yield scores.reshape(*values.shape[:2], -1)
