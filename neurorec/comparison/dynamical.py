@@ -65,7 +65,7 @@ def dynamical_similarity(
     n_delays: int = 10,
     interval: int = 1,
     rank: int = 20,
-    n_starts: int = 8,
+    n_starts: int = 16,
     rng: np.random.Generator | None = None,
 ) -> DynamicalSimilarity:
     r"""Dynamical similarity analysis: are the flows the same up to coordinates, whatever the shapes?
@@ -161,19 +161,20 @@ def spectral_distance(a: ArrayLike, b: ArrayLike) -> float:
     return float(np.sqrt(cost[linear_sum_assignment(cost)].mean()))
 
 
-def map_angle(a: ArrayLike, b: ArrayLike, *, n_starts: int = 8, rng: np.random.Generator) -> MapAngle:
+def map_angle(a: ArrayLike, b: ArrayLike, *, n_starts: int = 16, rng: np.random.Generator) -> MapAngle:
     r"""Angle between two maps, :math:`\min_C \arccos \langle A, C B C^\top \rangle / (|A| |B|)` over orthogonal C.
 
     The objective has many local minima. Starts come from the eigenvectors of matrices that turn with the map, such as
-    :math:`A + A^\top`, their signs solved for: for maps that are rotations of each other one of them is exact. The
-    others are random. What is reported is the best, and what all of them came to.
+    :math:`A + A^\top`, their signs solved for: for maps that are rotations of each other one of them is exact. One is the
+    identity, others are random, and a quarter are copies of the best that are shaken and climb again. What is reported
+    is the best, and what all of them came to.
 
     Parameters
     ----------
     a, b : array_like (component, component)
         Of the same shape.
     n_starts : int
-        In all; three are from eigenvectors.
+        In all; three are from eigenvectors, one is the identity, a quarter are shaken copies of the best.
     rng : numpy.random.Generator
         For the random ones.
 
@@ -192,7 +193,7 @@ def map_angle(a: ArrayLike, b: ArrayLike, *, n_starts: int = 8, rng: np.random.G
     >>> a, turn = rng.standard_normal((6, 6)), np.linalg.qr(rng.standard_normal((6, 6)))[0]
     >>> found = map_angle(a, turn.T @ a @ turn, rng=rng)
     >>> round(found.angle, 5), found.spread.size
-    (0.0, 8)
+    (0.0, 16)
     """
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     square = a.ndim == 2 and a.shape == b.shape and len(a) == a.shape[1] and a.size > 0

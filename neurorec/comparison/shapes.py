@@ -174,8 +174,8 @@ def shape_distances(
 ) -> PairwiseDistances:
     """Shape distances of all pairs of systems, over the rows that all of them have.
 
-    Every system is whitened once, the products of all are one matrix product of their columns side by side, and a pair
-    then costs the singular values of a small block of it.
+    The products of all systems are one matrix product of their columns side by side; whitening is applied to its small
+    blocks, and a pair costs the singular values of one.
 
     Parameters
     ----------
@@ -200,20 +200,24 @@ def shape_distances(
     >>> found.distance.shape, bool((found.distance == found.distance.T).all())
     ((3, 3), True)
     """
-    parts = [_whitened(v, f"systems[{k}]", alpha, n_components) for k, v in enumerate(_shared_rows(systems))]
-    n, stop = len(parts), np.cumsum([part.shape[1] for part in parts])
-    start, cosine = np.append(0, stop[:-1]), np.eye(len(parts))
-    columns = np.concatenate(parts, axis=1)
-    step = max(1, int(_BLOCK / stop[-1] / max(part.shape[1] for part in parts)))
+    rows = _shared_rows(systems)
+    values = [_narrow(v, f"systems[{k}]", n_components) for k, v in enumerate(rows)]
+    n, stop = len(values), np.cumsum([part.shape[1] for part in values])
+    start, columns = np.append(0, stop[:-1]), np.empty((len(values[0]), int(stop[-1])))
+    for part, low, high in zip(values, start, stop, strict=True):
+        np.subtract(part, part.mean(axis=0), out=columns[:, low:high])
+    whiteners = [_whitener(columns[:, a:b], f"systems[{k}]", alpha) for k, (a, b) in enumerate(zip(start, stop))]
+    cosine, widest = np.eye(n), max(part.shape[1] for part in values)
+    step = max(1, int(_BLOCK / stop[-1] / widest))
     for first in range(0, n, step):
         last = min(first + step, n)
         mine = columns[:, start[first] : stop[last - 1]]
         # a product of a matrix with its own transpose is half the work; so it is taken where it is all there is
         products = mine.T @ (mine if last - first == n else columns[:, start[first] :])
+        place = [slice(low - start[first], high - start[first]) for low, high in zip(start, stop, strict=True)]
         for i in range(first, last):
-            low, high = start[i] - start[first], stop[i] - start[first]
-            for j in _alike(parts, i):
-                blocks = np.stack([products[low:high, start[k] - start[first] : stop[k] - start[first]] for k in j])
+            for j in _alike(values, i):
+                blocks = np.stack([_both_sides(products[place[i], place[k]], whiteners[i], whiteners[k]) for k in j])
                 cosine[i, j] = cosine[j, i] = np.linalg.svd(blocks, compute_uv=False).sum(axis=-1)
     cosine = np.minimum(cosine, 1.0)
     return PairwiseDistances(np.arccos(cosine), cosine, len(columns))
@@ -229,6 +233,10 @@ def _alike(parts: list[NDArray], first: int) -> list[list[int]]:
 
 def _shared_rows(systems: Sequence[Responses]) -> list[NDArray[np.float64]]:
     """Rows ``(row, unit)`` of each system that all of them have."""
+    cubes = [np.asarray(system, dtype=float) for system in systems if isinstance(system, np.ndarray)]
+    same = len(cubes) == len(systems) > 1 and len({cube.shape[:2] for cube in cubes}) == 1
+    if same and all(cube.ndim == 3 and cube.size and np.isfinite(cube.sum()) for cube in cubes):
+        return [cube.reshape(-1, cube.shape[2]) for cube in cubes]
     each = [as_conditions(system, f"systems[{k}]") for k, system in enumerate(systems)]
     if len(each) < 2 or len({len(parts) for parts in each}) != 1:
         found = f"{len(each)} with {sorted({len(parts) for parts in each})} conditions"
@@ -245,19 +253,42 @@ def _shared_rows(systems: Sequence[Responses]) -> list[NDArray[np.float64]]:
 
 def _whitened(values: NDArray, name: str, alpha: float, n_components: int | None) -> NDArray[np.float64]:
     """``phi`` of `shape_distance` divided by its norm ``(row, unit)``."""
-    if not 0 <= alpha <= 1:
-        raise InputError("alpha", expected="0 to 1", found=f"{alpha:g}", remedy="0 allows any linear map, 1 rotations")
     values = check_varies(values, name)
     if n_components is not None:
         values = principal(values, n_components=n_components)
-    if alpha < 1:
-        size, axes = np.linalg.eigh(values.T @ values)
-        sound = size > 1e-12 * size[-1]
-        if alpha == 0 and sound.sum() >= len(values) - 1:
-            found, remedy = f"{int(sound.sum())} dimensions in {len(values)} rows", "set n_components lower"
-            raise InputError(name, expected="fewer dimensions than rows less 1", found=found, remedy=remedy)
-        inverse = np.zeros(size.size)
-        inverse[sound] = size[sound] ** -0.5
-        typical = np.sqrt(size[sound].mean())
-        values = values @ ((axes * (alpha + (1 - alpha) * typical * inverse)) @ axes.T)
-    return values / np.linalg.norm(values)
+    whitener = _whitener(values, name, alpha)
+    return values * whitener if isinstance(whitener, float) else values @ whitener
+
+
+def _narrow(values: NDArray, name: str, n_components: int | None) -> NDArray[np.float64]:
+    """Values, or their principal components where fewer are asked for, or where units are more than rows."""
+    if n_components is None and values.shape[1] <= len(values):
+        return values
+    return principal(check_varies(values, name), n_components=n_components)
+
+
+def _whitener(values: NDArray, name: str, alpha: float) -> NDArray[np.float64] | float:
+    """What makes `phi`, of norm 1, of centred values: a matrix ``(unit, unit)``, or a number where it is one."""
+    if not 0 <= alpha <= 1:
+        raise InputError("alpha", expected="0 to 1", found=f"{alpha:g}", remedy="0 allows any linear map, 1 rotations")
+    norm = float(np.linalg.norm(values))
+    if not norm > 0:
+        raise InputError(name, expected="responses that vary", found="one constant", remedy="leave it out")
+    if alpha == 1:
+        return 1 / norm
+    size, axes = np.linalg.eigh(values.T @ values)
+    sound = size > 1e-12 * size[-1]
+    if alpha == 0 and sound.sum() >= len(values) - 1:
+        found, remedy = f"{int(sound.sum())} dimensions in {len(values)} rows", "set n_components lower"
+        raise InputError(name, expected="fewer dimensions than rows less 1", found=found, remedy=remedy)
+    factor = np.full(size.size, alpha)
+    factor[sound] += (1 - alpha) * np.sqrt(size[sound].mean() / size[sound])
+    factor /= np.sqrt((factor[sound] ** 2 * size[sound]).sum())
+    return (axes * factor) @ axes.T
+
+
+def _both_sides(block: NDArray, left: NDArray | float, right: NDArray | float) -> NDArray[np.float64]:
+    """Products of two systems as they are, made products of their ``phi``."""
+    if isinstance(left, float) and isinstance(right, float):
+        return block * (left * right)
+    return np.asarray(left).T @ block @ np.asarray(right)
