@@ -15,8 +15,8 @@ from neurorec.recording import InputError
 
 _N_BLOCKS = 20  # whose means tell the standard error
 _N_PILOT = 16  # steps, orthogonalised one by one, that tell how fast directions part
-_SPREAD = np.log(1e8)  # ratio of growths between two orthogonalisations: half of the digits are left to the slowest
-_MOST_SPREAD = np.log(1e12)  # beyond it steps are taken again, in shorter stretches
+_SPREAD = np.log(1e10)  # ratio of growths between two orthogonalisations: six digits are left to the slowest
+_MOST_SPREAD = np.log(1e13)  # beyond it steps are taken again, in shorter stretches
 _MOST_STEPS = 100  # between two orthogonalisations
 _EXACT = 1e-6  # growth over all time that is rounding: where every exponent is 0
 _NUDGE = float(np.cbrt(np.finfo(float).eps))  # of central differences
@@ -77,7 +77,7 @@ def lyapunov_spectrum(
     With :math:`J_t Q_{t-1} = Q_t R_t`, exponents are :math:`\lambda_i = \langle \log |R_{t,ii}| \rangle / dt` (Benettin
     et al. 1980, doi:10.1007/BF02128236; Eckmann & Ruelle 1985, doi:10.1103/RevModPhys.57.617). Of a flow, state and
     directions are taken together through Runge-Kutta steps of fourth order. Jacobians are multiplied by the frame
-    without being made; it is orthogonalised as seldom as eight digits allow, which a few steps tell beforehand and all
+    without being made; it is orthogonalised as seldom as six digits allow, which a few steps tell beforehand and all
     steps confirm.
 
     Under inputs over time the exponents are conditional on them (Pecora & Carroll 1990,

@@ -151,7 +151,7 @@ def test_bars_are_shares_of_parts_and_what_was_added_is_no_bar(demixed):
     widths = np.array([bar.get_width() for bar in ax.patches]).reshape(4, 3)
     np.testing.assert_allclose(widths[:, 0], [1, 30, 0, 0])
     np.testing.assert_allclose(widths[:, 1], [20, 0, 10, 0])
-    assert ax.patches[4].get_x() == 20 - 20 + widths[0, 1]
+    assert ax.patches[7].get_x() == 20  # beside what came before
     assert [label.get_text() for label in ax.get_yticklabels()] == ["contrast 1", "time 1", "contrast 2"]
     assert legend(ax) == [
         "time: 30 %",
