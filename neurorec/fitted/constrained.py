@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import lfilter
 
 from neurorec.fitted.stretches import Stretches, cut_stretches
-from neurorec.networks import Leaky
+from neurorec.networks import Leaky, Network
 from neurorec.recording import InputError
 
 _HIGHEST = 0.99  # of a target: tanh never reaches 1
@@ -64,13 +64,15 @@ class ConstrainedFit(NamedTuple):
         return float(np.nanmax(self.explained_free))
 
     @property
-    def system(self) -> Leaky:
-        """As a network: currents x as its state, an input to each unit (the white noise it was trained with)."""
+    def system(self) -> Network:
+        """As a network: currents x as its state, an input to each unit (the noise it was trained with), rates out."""
         n_units = len(self.recurrent)
-        return Leaky(
+        one = jnp.asarray(np.eye(n_units, dtype=np.float32))
+        zero = jnp.asarray(np.zeros(n_units, dtype=np.float32))
+        cell = Leaky(
             recurrent=jnp.asarray(self.recurrent),
-            input=jnp.asarray(np.eye(n_units)),
-            bias=jnp.zeros(n_units),
+            input=one,
+            bias=zero,
             dt=self.dt,
             tau=self.tau,
             noise=0.0,
@@ -78,6 +80,7 @@ class ConstrainedFit(NamedTuple):
             form="current",
             area=tuple(str(a) for a in self.area),
         )
+        return Network(cell=cell, output=one, output_bias=zero, initial=zero)
 
 
 class ConstrainedSettings(NamedTuple):
@@ -229,7 +232,7 @@ def fit_constrained(
     >>> from neurorec.datasets import SimulatedArea, simulate_recording
     >>> recording = simulate_recording([SimulatedArea("V1", 6)], n_trials=5, rng=np.random.default_rng(0))
     >>> fit = fit_constrained(recording, settings=ConstrainedSettings(max_passes=3), rng=np.random.default_rng(1))
-    >>> fit.system.area, len(fit.explained), fit.status
+    >>> fit.area, len(fit.explained), fit.status
     (('V1', 'V1', 'V1', 'V1', 'V1', 'V1'), 3, 'out of passes')
     """
     cut = cut_stretches(recording)

@@ -6,7 +6,14 @@ from neurorec.plot.calibration import reported_by_scenario
 from neurorec.plot.comparing import benefit_between_areas, control_names, controls, parts_by_area
 from neurorec.plot.comparison import comparison_table, likeness_by_area, trajectories_together
 from neurorec.plot.decoding import accuracy_against_time, predictivity_against_time, solution_times_by_area
+from neurorec.plot.dynamics import eigenvalue_spectrum, fixed_points, line_attractor, saturation
 from neurorec.plot.flow import flow_field
+from neurorec.plot.fitted import (
+    currents_between_areas,
+    held_out_prediction,
+    simulated_against_recorded,
+    variance_over_passes,
+)
 from neurorec.plot.information import consistency_against_lag, cumulative_information_by_area, information_over_time
 from neurorec.plot.intervals import Interval, median_interval
 from neurorec.plot.lags import benefit_against_lag
@@ -14,6 +21,7 @@ from neurorec.plot.overview import population_rate, raster
 from neurorec.plot.palette import area_colours
 from neurorec.plot.power import power_against_sessions
 from neurorec.plot.rates import rates_by_area
+from neurorec.plot.recurrence import benefit_against_recurrence, recovered_against_seen
 from neurorec.plot.runyan import (
     code_across_sessions,
     explained_distribution,
@@ -41,6 +49,7 @@ __all__ = [
     "autocorrelation_by_area",
     "avalanche_distribution",
     "benefit_against_lag",
+    "benefit_against_recurrence",
     "benefit_between_areas",
     "benefit_by_area",
     "branching_slopes",
@@ -53,9 +62,13 @@ __all__ = [
     "controls",
     "crackling_relation",
     "cumulative_information_by_area",
+    "currents_between_areas",
+    "eigenvalue_spectrum",
     "explained_distribution",
+    "fixed_points",
     "flow_field",
     "gradient_norm",
+    "held_out_prediction",
     "hidden_activity",
     "index_against",
     "index_against_lag",
@@ -64,6 +77,7 @@ __all__ = [
     "information_over_time",
     "learning_curve",
     "likeness_by_area",
+    "line_attractor",
     "median_interval",
     "parts_by_area",
     "population_rate",
@@ -71,9 +85,12 @@ __all__ = [
     "predictivity_against_time",
     "raster",
     "rates_by_area",
+    "recovered_against_seen",
     "reported_by_scenario",
     "rotation_plane",
+    "saturation",
     "shape_collapse",
+    "simulated_against_recorded",
     "solution_times_by_area",
     "task_trial",
     "timescale_by_area",
@@ -81,4 +98,5 @@ __all__ = [
     "uncoupled_against_coupled",
     "variance_by_part",
     "variance_of_components",
+    "variance_over_passes",
 ]

@@ -36,7 +36,7 @@ def known():
 @pytest.fixture(scope="module")
 def fitted(known):
     """A network trained on them."""
-    settings = ConstrainedSettings(tau=0.1, steps_per_bin=1, regularisation=0.1, max_passes=40)
+    settings = ConstrainedSettings(tau=0.1, steps_per_bin=1, regularisation=0.1, max_passes=40, noise=0.0)
     starts = np.arange(TRIALS) * BINS
     options = {"bin_width": 0.01, "starts": starts, "settings": settings, "area": tuple(known[2])}
     return fit_constrained_arrays(known[1], rng=np.random.default_rng(1), **options)
@@ -113,15 +113,14 @@ def test_the_loop_is_the_paper_s():
 def test_as_a_system_it_does_what_it_did(known, fitted):
     system = fitted.system
     assert isinstance(system, System)
-    assert system.form == "current"
-    assert system.area == fitted.area
-    first = np.arctanh(known[1][::BINS])  # the targets' currents in the first bin of each trial
+    assert system.cell.form == "current"
+    assert system.cell.area == fitted.area
+    first = np.arctanh(np.clip(known[1][::BINS], -0.99, 0.99))  # the targets' currents in the first bin of each trial
     quiet = np.zeros((BINS - 1, TRIALS, 3 * N))
     states = run(system, quiet, state=jnp.asarray(first))
     by_itself = np.swapaxes(np.asarray(system.activity(states)), 0, 1)
     own = fitted.rates.reshape(TRIALS, BINS, -1)[:, 1:]
-    assert np.abs(by_itself - own).max() < 0.2  # the fit had its noise
-    assert np.abs(by_itself - own).mean() < 0.01
+    np.testing.assert_allclose(by_itself, own, atol=1e-3)
 
 
 def test_a_recording_s_trials_begin_anew_and_keep_their_areas(recording):
