@@ -6,6 +6,7 @@ from neurorec.dynamics.fixed_points import FixedPoints, find_fixed_points, sampl
 from neurorec.dynamics.flow import Plane, component_plane, flow_field, in_plane, principal_plane
 from neurorec.dynamics.linearisation import Growth, Linearisation, Modes, eigenmodes, linearise, transient_growth
 from neurorec.dynamics.lyapunov import Lyapunov, kaplan_yorke, lyapunov_spectrum
+from neurorec.dynamics.of_network import fixed_points_of, line_attractor_of
 from neurorec.dynamics.rule import Rule, as_rule
 from neurorec.dynamics.subspaces import (
     Aligned,
@@ -75,11 +76,13 @@ __all__ = [
     "eigenmodes",
     "find_fixed_points",
     "find_line_attractor",
+    "fixed_points_of",
     "flow_field",
     "held_out_variance",
     "in_components",
     "in_plane",
     "kaplan_yorke",
+    "line_attractor_of",
     "linearise",
     "lyapunov_spectrum",
     "marginalise",

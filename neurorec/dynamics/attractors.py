@@ -40,6 +40,9 @@ class LineAttractor:
         Of the chain; the largest distance of two points of a surface.
     straightness : float
         Distance of the chain's ends in its length: 1 of a straight line.
+    largest_gap : float
+        Largest distance of neighbours along the chain in its length: a line in pieces has a large one; NaN of a
+        surface.
     dimension : int
         Modes that are set apart as slow, the median over points; 0 where there is no gap behind any.
     local_dimension : ndarray of int (point,)
@@ -74,6 +77,7 @@ class LineAttractor:
     position: NDArray[np.float64]
     length: float
     straightness: float
+    largest_gap: float
     dimension: int
     local_dimension: NDArray[np.int64]
     drift: NDArray[np.float64]
@@ -110,7 +114,7 @@ def find_line_attractor(
     are one. At each of them modes are sorted by their rates ``|1 - lambda|`` (a flow: ``|lambda|``), and the dimension
     is the number of modes before the widest gap between rates, if the rate behind it is `gap` times that before it.
     An attractor has a dimension of 1 or more, five points or more, a length of at least 0.2 spreads of the starts,
-    and ``p < 0.05`` (Seung 1996, doi:10.1073/pnas.93.23.13339; Mante et al. 2013, doi:10.1038/nature12742).
+    and ``p <= 0.05`` (Seung 1996, doi:10.1073/pnas.93.23.13339; Mante et al. 2013, doi:10.1038/nature12742).
 
     A single eigenvalue near 1 is no wonder where the gain is 1 or above; that it stays there along a line is. The score
     is therefore compared with that of random networks, searched in the same way from the same starts: an Elman or
@@ -176,7 +180,7 @@ def find_line_attractor(
     kept = np.arange(len(slow.points)) if surface else seen.line.order
     enough = len(kept) >= _FEWEST and seen.length >= _SHORTEST * size
     kind: Kind = "none"
-    if seen.dimension > 0 and enough and p_value < _LEVEL:
+    if seen.dimension > 0 and enough and p_value <= _LEVEL:
         kind = "surface" if surface else "ring" if seen.line.closed else "line"
     about = linearise(step, slow.points[kept], **how, dt=dt)
     rule = as_rule(step, starts.shape[1], n_inputs=slow.inputs.shape[1], jacobian=jacobian, flow=flow, dt=dt)
@@ -187,6 +191,7 @@ def find_line_attractor(
         position=np.full(len(kept), np.nan) if surface else seen.line.position,
         length=seen.length,
         straightness=seen.line.straightness,
+        largest_gap=float("nan") if surface else _largest_gap(seen.line),
         dimension=seen.dimension,
         local_dimension=seen.local[kept],
         drift=np.linalg.norm(velocity, axis=1) if surface else np.einsum("ij,ij->i", velocity, seen.line.tangent),
@@ -263,6 +268,12 @@ def _random_networks(
         A = mean + np.sqrt(((A - mean) ** 2).mean()) * rng.standard_normal(A.shape)
         parts = (jnp.asarray(values, dtype=jnp.float32) for values in (A, np.zeros((len(A), 1)), point - A @ point))
         yield with_readout(Elman(*parts, nonlinearity="linear"), 1, rng=rng), None
+
+
+def _largest_gap(line: Chain) -> float:
+    steps = np.diff(line.position)
+    back = line.length - line.position[-1]
+    return float(max(steps.max(), back) / line.length) if steps.size else 1.0
 
 
 def _width(points: NDArray) -> float:

@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.csgraph import minimum_spanning_tree, shortest_path
 from scipy.spatial.distance import cdist
 
-_GAP = 3.0  # median distances of neighbours that the ends of a closed chain are apart, at most
+_GAP, _TWICE = 3.0, 2.0  # median and largest distances of neighbours that the ends of a closed chain are apart, at most
+_ALONE = 5.0
 _AROUND = 2.2  # lengths of a closed chain in its largest width, at least; pi of a circle
 
 
@@ -28,13 +29,14 @@ def chain(points: ArrayLike) -> Chain:
     Parameters
     ----------
     points : array-like (point, state)
-        Such as slow points. Those on side branches of the tree are not members.
+        Such as slow points. Those on side branches of the tree are not members, nor are those on their own: five times
+        as far from all others as neighbours are from each other.
 
     Returns
     -------
     Chain
-        It closes if its ends are within three times the median distance of neighbours, or the largest of them, and it
-        is at least 2.2 times as long as it is wide.
+        It closes if its ends are within three times the median distance of neighbours, or twice the largest of them,
+        and it is at least 2.2 times as long as it is wide.
 
     Examples
     --------
@@ -46,10 +48,12 @@ def chain(points: ArrayLike) -> Chain:
     if len(points) < 2:
         return Chain(np.arange(len(points)), np.zeros(len(points)), np.zeros_like(points), 0.0, False, 1.0)
     apart = cdist(points, points)
-    order = _longest_path(apart)
+    nearest = np.sort(apart, axis=1)[:, 1]
+    members = np.flatnonzero(nearest <= _ALONE * np.median(nearest))
+    order = members[_longest_path(apart[np.ix_(members, members)])]
     steps = apart[order[:-1], order[1:]]
     length, ends = float(steps.sum()), float(apart[order[0], order[-1]])
-    near = ends <= max(_GAP * np.median(steps), steps.max())
+    near = ends <= max(_GAP * np.median(steps), _TWICE * steps.max())
     closed = bool(len(order) > 3 and near and length + ends >= _AROUND * apart.max())
     return Chain(
         order=order,

@@ -2,20 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
 from neurorec.dynamics.merging import merge_groups
-from neurorec.dynamics.rule import Function, Rule, as_rule, check_states
+from neurorec.dynamics.rule import Function, as_rule, check_states
 from neurorec.dynamics.searching import FAR, FIXED, LOST, SPENT, STALLED, STATUS, Search, search
-from neurorec.dynamics.velocities import Velocity, simple_cell, velocity_of
+from neurorec.dynamics.velocities import UnitVelocity, Velocity, simple_cell, velocity_of
 from neurorec.networks import System
 from neurorec.recording import InputError
 
 _SEARCHED = 1e-9  # speed at which the search in float32 ends, which cannot come much further
+_PAIRS = 512
 _EXACT = 1e-3  # of the resolution: distance at which fixed points are one
 _HIGH = "speed above the tolerances"
 
@@ -95,6 +97,7 @@ def find_fixed_points(
     resolution: float = 0.05,
     bound: float = np.inf,
     max_steps: int = 200,
+    between: bool = False,
 ) -> FixedPoints:
     """Points at which a map or flow stands still, or nearly: local minima of ``q(x) = |F(x, u)|^2 / 2``.
 
@@ -128,6 +131,10 @@ def find_fixed_points(
         Distance from its start at which a search is given up, in the same unit.
     max_steps : int
         Most steps, in either precision.
+    between : bool
+        Whether to begin once more, half-way between any two of the points found (the 512 nearest pairs): saddles often
+        lie there that no trajectory comes near to. Points that only this led to have ``n_starts`` 0 and are not in the
+        curve of saturation.
 
     Returns
     -------
@@ -149,28 +156,17 @@ def find_fixed_points(
     if not (tol > 0 and all(t > 0 for t in tolerances) and resolution >= 0 and bound > 0 and max_steps > 0):
         found = f"tol {tol}, tolerances {tolerances}, resolution {resolution}, bound {bound}, max_steps {max_steps}"
         raise InputError("tol", expected="positive numbers", found=found, remedy="see find_fixed_points")
-    states, given, rule = _begin(step, starts, inputs, grid, jacobian, flow)
-    size, groups = spread(states), _groups(given)
-    first = np.float32 if rule.traceable else np.float64
-    rough = search(
-        velocity_of(step, rule, first),
-        states.astype(first),
-        given.astype(first),
-        tol=max(tol, _SEARCHED),
-        radius=resolution * size,
-        bound=bound * size,
-        max_steps=max_steps,
-        groups=groups,
-    )
-    leaders = np.unique(rough.leader)
-    lost = np.isin(rough.status[leaders], (FAR, LOST))
-    begin = np.where(lost[:, None], states[leaders], rough.states[leaders])
-    F = velocity_of(step, rule, np.float64)
-    exact = {"tol": tol, "radius": 0.0, "bound": np.inf, "max_steps": max_steps, "groups": groups[leaders]}
-    fine = search(F, begin, given[leaders], **exact)
-    fine = fine._replace(status=np.where(lost, rough.status[leaders], fine.status), leader=leaders)
-    of_start = np.searchsorted(leaders, rough.leader)
-    return _collect(F, rule, fine, given[leaders], of_start, tol, np.sort(tolerances), resolution * size)
+    states, given, velocity, first = _begin(step, starts, inputs, grid, jacobian, flow)
+    size = spread(states)
+    settings: dict[str, Any] = {"tol": tol, "radius": resolution * size, "bound": bound * size, "max_steps": max_steps}
+    ended, of_start = _two_stages(velocity, first, states, given, settings)
+    collect = partial(_collect, velocity(np.float64), flow, of_start, tol, np.sort(tolerances), resolution * size)
+    found = collect(*ended)
+    if between:
+        middle, by = _midpoints(found)
+        more, _ = _two_stages(velocity, first, middle, by, settings)
+        found = collect(_joined(ended[0], more[0]), np.concatenate([ended[1], more[1]]))
+    return found
 
 
 def sample_starts(states: ArrayLike, n_starts: int, *, noise: float = 0.0, rng: np.random.Generator) -> NDArray:
@@ -242,26 +238,57 @@ def _begin(
     grid: bool,
     jacobian: Callable | None,
     flow: bool,
-) -> tuple[NDArray, NDArray, Rule]:
-    """Starts and inputs, one each, and the rule."""
+) -> tuple[NDArray, NDArray, Callable[[Any], Velocity], Any]:
+    """Starts and inputs, one each, the velocity by precision, and the precision to begin with."""
     starts = np.array(starts, dtype=float, ndmin=2)
     if starts.ndim != 2 or not starts.size:
         found = f"shape {starts.shape}"
         raise InputError("starts", expected="states (start, state)", found=found, remedy="see sample_starts")
     inputs = None if inputs is None else np.asarray(inputs, dtype=float)
-    rule = as_rule(
-        step, starts.shape[1], n_inputs=0 if inputs is None else inputs.shape[-1], jacobian=jacobian, flow=flow
-    )
     if grid:
         if inputs is None or inputs.ndim != 2:
             found = "none" if inputs is None else f"shape {inputs.shape}"
             raise InputError("inputs", expected="a grid (set, input)", found=found, remedy="or leave out grid")
         sets = len(inputs)
         inputs, starts = np.repeat(inputs, len(starts), axis=0), np.tile(starts, (sets, 1))
-    cell = simple_cell(step)
+    cell = None if flow or jacobian is not None else simple_cell(step)
     if cell is not None and inputs is None and starts.shape[1] == cell.n_states and np.isfinite(starts).all():
-        return starts, np.zeros((len(starts), rule.n_inputs)), rule  # nothing to follow by JAX, which takes its time
-    return (*check_states(rule, starts, inputs, name="starts"), rule)
+        # nothing to follow by JAX, which would take longer than the search of a small network
+        return starts, np.zeros((len(starts), cell.n_inputs)), partial(UnitVelocity, cell), np.float32
+    n_inputs = 0 if inputs is None else inputs.shape[-1]
+    rule = as_rule(step, starts.shape[1], n_inputs=n_inputs, jacobian=jacobian, flow=flow)
+    first = np.float32 if rule.traceable else np.float64
+    return *check_states(rule, starts, inputs, name="starts"), partial(velocity_of, step, rule), first
+
+
+def _two_stages(
+    velocity: Callable[[Any], Velocity], first: Any, states: NDArray, inputs: NDArray, settings: dict[str, Any]
+) -> tuple[tuple[Search, NDArray], NDArray[np.int64]]:
+    """Searches that were followed to the end, with their inputs, and which of them each start is."""
+    groups = _groups(inputs)
+    roughly: dict[str, Any] = settings | {"tol": max(settings["tol"], _SEARCHED)}
+    rough = search(velocity(first), states.astype(first), inputs.astype(first), groups=groups, **roughly)
+    leaders = np.unique(rough.leader)
+    lost = np.isin(rough.status[leaders], (FAR, LOST))
+    begin = np.where(lost[:, None], states[leaders], rough.states[leaders])
+    exact: dict[str, Any] = settings | {"radius": 0.0, "bound": np.inf}
+    fine = search(velocity(np.float64), begin, inputs[leaders], groups=groups[leaders], **exact)
+    fine = fine._replace(status=np.where(lost, rough.status[leaders], fine.status), leader=leaders)
+    return (fine, inputs[leaders]), np.searchsorted(leaders, rough.leader)
+
+
+def _midpoints(found: FixedPoints) -> tuple[NDArray, NDArray]:
+    """Middles of pairs of points under the same inputs ``(pair, state)``, of the nearest where there are many."""
+    one, other = np.triu_indices(len(found.points), 1)
+    same = (found.inputs[one] == found.inputs[other]).all(axis=1)
+    one, other = one[same], other[same]
+    near = np.argsort(((found.points[one] - found.points[other]) ** 2).sum(axis=1), kind="stable")[:_PAIRS]
+    return (found.points[one[near]] + found.points[other[near]]) / 2, found.inputs[one[near]]
+
+
+def _joined(one: Search, other: Search) -> Search:
+    states, q, status, leader = (np.concatenate([a, b]) for a, b in zip(one[:4], other[:4], strict=True))
+    return Search(states, q, status, leader, max(one.n_steps, other.n_steps))
 
 
 def _groups(inputs: NDArray) -> NDArray[np.int64]:
@@ -281,13 +308,13 @@ def _same(ended: Search, good: NDArray, inputs: NDArray, tol: float, near: float
 
 def _collect(
     F: Velocity,
-    rule: Rule,
-    ended: Search,
-    inputs: NDArray,
+    flow: bool,
     of_start: NDArray[np.int64],
     tol: float,
     tolerances: NDArray,
     near: float,
+    ended: Search,
+    inputs: NDArray,
 ) -> FixedPoints:
     """Different points of searches ``(search,)``, and which start led to which."""
     slow_enough = ended.q <= max(tol, tolerances.max(initial=0.0))
@@ -312,10 +339,10 @@ def _collect(
         kind=np.where(q <= tol, "fixed", names[np.minimum(np.searchsorted(tolerances, q), len(names) - 1)]),
         converged=q <= tol,
         inputs=by,
-        jacobians=jacobians if rule.flow else jacobians + np.eye(points.shape[1]),
+        jacobians=jacobians if flow else jacobians + np.eye(points.shape[1]),
         n_starts=counts[rank],
         point_of_start=place[point[of_start]],
         status=words[of_start].astype(str),
-        saturation=saturation(counts, len(of_start)),
-        flow=rule.flow,
+        saturation=saturation(counts[counts > 0], len(of_start)),
+        flow=flow,
     )

@@ -15,6 +15,7 @@ from neurorec.networks import System
 from neurorec.recording import InputError
 
 _APART = 1e-6  # largest error of biorthonormality of a selection vector that is believed
+_WORST = 1e7  # condition from which on an eigenvalue is not told from a repeated one: that splits by sqrt(eps)
 _RADII, _ANGLES = 10, 24  # of the grid on which the resolvent is looked at
 _LONGEST = 5000  # powers of a Jacobian that are looked at
 
@@ -307,7 +308,7 @@ def _modes_of(A: NDArray, flow: bool) -> tuple[NDArray, NDArray, NDArray, NDArra
         wrong = np.abs(chosen @ right - np.eye(n)).max(axis=1)
         size = max(float(np.linalg.norm(A, 2)), np.finfo(float).tiny)
         off = np.abs(chosen @ A - values[:, None] * chosen).max(axis=1) / (size * condition)
-        good = (wrong < _APART) & (off < _APART) & (condition * np.finfo(float).eps * n < _APART)
+        good = (wrong < _APART) & (off < _APART) & (condition < _WORST)
     chosen[~good] = np.nan
     return values, right.astype(complex), chosen.astype(complex), np.where(good, condition, np.inf)
 

@@ -7,13 +7,13 @@ from neurorec.plot.comparing import benefit_between_areas, control_names, contro
 from neurorec.plot.comparison import comparison_table, likeness_by_area, trajectories_together
 from neurorec.plot.decoding import accuracy_against_time, predictivity_against_time, solution_times_by_area
 from neurorec.plot.dynamics import eigenvalue_spectrum, fixed_points, line_attractor, saturation
-from neurorec.plot.flow import flow_field
 from neurorec.plot.fitted import (
     currents_between_areas,
     held_out_prediction,
     simulated_against_recorded,
     variance_over_passes,
 )
+from neurorec.plot.flow import flow_field
 from neurorec.plot.information import consistency_against_lag, cumulative_information_by_area, information_over_time
 from neurorec.plot.intervals import Interval, median_interval
 from neurorec.plot.lags import benefit_against_lag

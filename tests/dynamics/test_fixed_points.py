@@ -12,10 +12,12 @@ from scipy.optimize import brentq
 from neurorec.dynamics.damping import approximate_steps, solve_damped
 from neurorec.dynamics.fixed_points import find_fixed_points, sample_starts, saturation
 from neurorec.dynamics.merging import merge, merge_groups
+from neurorec.dynamics.of_network import fixed_points_of, line_attractor_of
 from neurorec.dynamics.rule import as_rule
 from neurorec.dynamics.velocities import RuleVelocity, UnitVelocity, velocity_of
-from neurorec.networks import GRU, LSTM, Elman, Leaky, with_readout
+from neurorec.networks import GRU, LSTM, Elman, Leaky, run, with_readout
 from neurorec.recording import InputError
+from neurorec.tasks import FlipFlop
 
 CYCLIC = {
     2: ([[0, 0], [0.95750, -0.95750]], [2, None], [1, 0]),
@@ -313,3 +315,42 @@ def test_starts_are_states_with_noise_in_their_own_unit():
     assert sample_starts(states[:1, :2], 5, rng=rng).shape == (5, 4)
     with pytest.raises(InputError, match="pass trajectories"):
         sample_starts(states, 0, rng=rng)
+
+
+def test_half_way_between_points_others_are_found():
+    """Starts near two stable points only: the saddle between them is found from the middle."""
+    starts = np.concatenate([np.full((5, 2), 0.9), np.full((5, 2), -0.9)]) + 0.01 * np.arange(10)[:, None]
+    weights = np.array([[1.0, 0.8], [0.8, 1.0]])
+
+    def step(x, u):
+        return jnp.tanh(x @ weights)
+
+    assert len(find_fixed_points(step, starts).points) == 2
+    found = find_fixed_points(step, starts, between=True)
+    assert found.n_starts.tolist() == [5, 5, 0]
+    np.testing.assert_allclose(found.points[2], 0, atol=1e-12)
+    assert found.saturation[-1] == pytest.approx(2)
+
+
+def test_a_network_on_its_task_is_labelled(tmp_path):
+    rng = np.random.default_rng(0)
+    network, trials = flip_flop(Leaky, 9, rng), FlipFlop().sample(16, rng=rng)
+    found = fixed_points_of(network, trials, inputs=np.array([[0.0, 0, 0], [0.3, 0, 0]]), n_starts=100, rng=rng)
+    assert set(found["inputs"].values[:, 0]) == {0.0, 0.3}
+    assert (found["n_unstable"] == 0).sum() >= 8
+    moved = (found["state"].values - found["mean"].values) @ found["loading"].values.T
+    np.testing.assert_allclose(found["score"], moved, atol=1e-9)
+    np.testing.assert_allclose(found["loading"].values @ found["loading"].values.T, np.eye(3), atol=1e-6)
+    states = np.asarray(run(network, np.swapaxes(trials["inputs"].values, 0, 1)))
+    expected = (states[:, 0] - found["mean"].values) @ found["loading"].values.T
+    np.testing.assert_allclose(found["trajectory"][0], expected, atol=1e-5)
+    modulus = np.hypot(*np.moveaxis(found["eigenvalue"].values, -1, 0))
+    np.testing.assert_array_equal((modulus > 1).sum(axis=1), found["n_unstable"])
+    np.testing.assert_allclose(found["outputs"], network.readout(found["state"].values), atol=1e-5)
+    found.to_netcdf(tmp_path / "points.nc", engine="h5netcdf")
+    with pytest.raises(InputError, match="build the network for this task"):
+        fixed_points_of(network, FlipFlop(n_bits=2).sample(4, rng=rng), rng=rng)
+    line = line_attractor_of(network, trials, n_starts=50, n_null=1, rng=rng)
+    assert line.attrs["kind"] == "none"
+    assert line["input_effect"].sizes["input"] == 3
+    line.to_netcdf(tmp_path / "line.nc", engine="h5netcdf")
