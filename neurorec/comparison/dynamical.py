@@ -165,9 +165,9 @@ def map_angle(a: ArrayLike, b: ArrayLike, *, n_starts: int = 16, rng: np.random.
     r"""Angle between two maps, :math:`\min_C \arccos \langle A, C B C^\top \rangle / (|A| |B|)` over orthogonal C.
 
     The objective has many local minima. Starts come from the eigenvectors of matrices that turn with the map, such as
-    :math:`A + A^\top`, their signs solved for: for maps that are rotations of each other one of them is exact. One is the
-    identity, others are random, and a quarter are copies of the best that are shaken and climb again. What is reported
-    is the best, and what all of them came to.
+    :math:`A + A^\top`, their signs solved for: for maps that are rotations of each other one of them is exact. One is
+    the identity, others are random, and a quarter are copies of the best that are shaken and climb again. What is
+    reported is the best, and what all of them came to.
 
     Parameters
     ----------

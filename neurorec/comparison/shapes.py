@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from neurorec.comparison.arrays import Responses, as_conditions, check_varies, paired_rows, principal
 from neurorec.recording import InputError
 
+_NEAR = 0.995  # cosine above which single precision would show in the angle
 _BLOCK = 64_000_000  # numbers of the products of all systems' columns that are held at a time
 
 
@@ -170,7 +171,7 @@ def shape_distance(x: Responses, y: Responses, *, alpha: float = 1.0, n_componen
 
 
 def shape_distances(
-    systems: Sequence[Responses], *, alpha: float = 1.0, n_components: int | None = None
+    systems: Sequence[Responses], *, alpha: float = 1.0, n_components: int | None = None, single: bool = False
 ) -> PairwiseDistances:
     """Shape distances of all pairs of systems, over the rows that all of them have.
 
@@ -183,6 +184,9 @@ def shape_distances(
         Each as in `shape_distance`; units may differ in number.
     alpha, n_components
         As in `shape_distance`.
+    single : bool
+        Whether products are of single precision, which is faster; distances of systems that are not alike are then
+        known to 1e-5 rad or so (below 0.1 rad they are computed again in double precision).
 
     Returns
     -------
@@ -202,13 +206,25 @@ def shape_distances(
     """
     rows = _shared_rows(systems)
     values = [_narrow(v, f"systems[{k}]", n_components) for k, v in enumerate(rows)]
-    n, stop = len(values), np.cumsum([part.shape[1] for part in values])
+    stop = np.cumsum([part.shape[1] for part in values])
     start, columns = np.append(0, stop[:-1]), np.empty((len(values[0]), int(stop[-1])))
     for part, low, high in zip(values, start, stop, strict=True):
-        np.subtract(part, part.mean(axis=0), out=columns[:, low:high])
+        np.subtract(part, np.full(len(part), 1 / len(part)) @ part, out=columns[:, low:high])
     whiteners = [_whitener(columns[:, a:b], f"systems[{k}]", alpha) for k, (a, b) in enumerate(zip(start, stop))]
-    cosine, widest = np.eye(n), max(part.shape[1] for part in values)
-    step = max(1, int(_BLOCK / stop[-1] / widest))
+    cosine = _cosines(columns.astype(np.float32) if single else columns, start, stop, whiteners)
+    for i, j in zip(*np.nonzero(np.triu(cosine > _NEAR, 1) & single), strict=True):
+        exact = columns[:, start[i] : stop[i]].T @ columns[:, start[j] : stop[j]]
+        total = np.linalg.svd(_both_sides(exact, whiteners[i], whiteners[j]), compute_uv=False).sum()
+        cosine[i, j] = cosine[j, i] = total * _sizes(whiteners[i]) * _sizes(whiteners[j])
+    cosine = np.minimum(cosine, 1.0)
+    return PairwiseDistances(np.arccos(cosine), cosine, len(columns))
+
+
+def _cosines(columns: NDArray, start: NDArray, stop: NDArray, whiteners: list) -> NDArray[np.float64]:
+    """Of all pairs, from products of systems' columns; as many at a time as memory allows."""
+    n, width = len(start), stop - start
+    cosine = np.eye(n)
+    step = max(1, int(_BLOCK / stop[-1] / width.max()))
     for first in range(0, n, step):
         last = min(first + step, n)
         mine = columns[:, start[first] : stop[last - 1]]
@@ -216,18 +232,18 @@ def shape_distances(
         products = mine.T @ (mine if last - first == n else columns[:, start[first] :])
         place = [slice(low - start[first], high - start[first]) for low, high in zip(start, stop, strict=True)]
         for i in range(first, last):
-            for j in _alike(values, i):
+            for j in _alike(width, i):
                 blocks = np.stack([_both_sides(products[place[i], place[k]], whiteners[i], whiteners[k]) for k in j])
-                cosine[i, j] = cosine[j, i] = np.linalg.svd(blocks, compute_uv=False).sum(axis=-1)
-    cosine = np.minimum(cosine, 1.0)
-    return PairwiseDistances(np.arccos(cosine), cosine, len(columns))
+                total = np.linalg.svd(blocks.astype(float, copy=False), compute_uv=False).sum(axis=-1)
+                cosine[i, j] = cosine[j, i] = total * _sizes(whiteners[i]) * np.array([_sizes(whiteners[k]) for k in j])
+    return cosine
 
 
-def _alike(parts: list[NDArray], first: int) -> list[list[int]]:
+def _alike(width: NDArray, first: int) -> list[list[int]]:
     """Later systems, by their number of columns: blocks of one shape are decomposed at once."""
     groups: dict[int, list[int]] = {}
-    for k in range(first + 1, len(parts)):
-        groups.setdefault(parts[k].shape[1], []).append(k)
+    for k in range(first + 1, len(width)):
+        groups.setdefault(int(width[k]), []).append(k)
     return list(groups.values())
 
 
@@ -288,7 +304,12 @@ def _whitener(values: NDArray, name: str, alpha: float) -> NDArray[np.float64] |
 
 
 def _both_sides(block: NDArray, left: NDArray | float, right: NDArray | float) -> NDArray[np.float64]:
-    """Products of two systems as they are, made products of their ``phi``."""
-    if isinstance(left, float) and isinstance(right, float):
-        return block * (left * right)
-    return np.asarray(left).T @ block @ np.asarray(right)
+    """Products of two systems as they are, made products of their ``phi`` but for `_sizes`."""
+    if isinstance(left, float) or isinstance(right, float):
+        return block
+    return left.T @ block @ right
+
+
+def _sizes(whitener: NDArray | float) -> float:
+    """What is left to multiply singular values with."""
+    return whitener if isinstance(whitener, float) else 1.0

@@ -117,6 +117,16 @@ def test_all_pairs_are_the_pairs(alpha, block, monkeypatch):
             assert found.distance[i, j] == pytest.approx(expected, abs=1e-9)
 
 
+def test_single_precision_is_exact_where_it_would_show():
+    rng = np.random.default_rng(10)
+    x = rng.standard_normal((4, 50, 6))
+    systems = [x, x @ rotation(6, rng), x + 1e-3 * rng.standard_normal(x.shape), rng.standard_normal((4, 50, 5))]
+    exact, single = (shape_distances(systems, single=how).distance for how in (False, True))
+    np.testing.assert_allclose(single[:3, :3], exact[:3, :3], atol=1e-9)
+    np.testing.assert_allclose(single, exact, atol=1e-5)
+    assert single[0, 1] < 1e-6 < 5e-4 < single[0, 2]
+
+
 def test_pairs_are_of_the_rows_that_all_have():
     rng = np.random.default_rng(7)
     whole = rng.standard_normal((2, 10, 3))
