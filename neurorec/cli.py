@@ -20,6 +20,7 @@ examples:
   neurorec run session01.nwb session03.nwb -o out     everything derived from the files
   neurorec run --config out/study.toml                the same again, after editing its settings
   neurorec reproduce runyan2017 -o out                the figures of a paper, on simulated sessions
+  neurorec reproduce recurrence-calibration -o out    what a benefit means: networks whose recurrence is known
 
 exit status: 0 done; 1 some sessions could not be analysed, the others are done; 2 nothing could be done;
 130 interrupted: the same command goes on where it stopped
@@ -82,22 +83,40 @@ def _parser() -> argparse.ArgumentParser:
     demo = verbs.add_parser("demo", help="the same on a bundled, simulated recording")
     demo.set_defaults(verb=_demo)
     demo.add_argument("-o", "--out", type=Path, metavar="OUT", default=Path("neurorec_demo"), help="folder of results")
-    reproduce = verbs.add_parser("reproduce", help="do the analysis of a paper again, with its figures")
-    _add_reproduction(reproduce)
-    for verb in (run, demo, reproduce):
+    reproduce = verbs.add_parser("reproduce", help="a paper's analysis on data whose truth is known, with figures")
+    what = reproduce.add_subparsers(title="what", metavar="WHAT", required=True)
+    paper = what.add_parser("runyan2017", help="coupling by area and context, doi:10.1038/nature23020")
+    _add_runyan(paper)
+    curve = what.add_parser("recurrence-calibration", help="the benefit measured where recurrence is known")
+    _add_calibration(curve)
+    for verb in (run, demo, paper, curve):
         verb.add_argument("--threads", type=int, metavar="N", help="cores to use (default: all)")
     inspect = verbs.add_parser("inspect", help="say what a file holds and how it would be read")
     inspect.set_defaults(verb=_inspect)
     inspect.add_argument("file", metavar="FILE", help="NWB file")
     inspect.add_argument("--json", action="store_true", help="for programs")
-    for verb in (run, demo, reproduce, inspect):
+    for verb in (run, demo, paper, curve, inspect):
         verb.add_argument("--debug", action="store_true", help="show where an error came from")
     return parser
 
 
-def _add_reproduction(verb: argparse.ArgumentParser) -> None:
+def _add_calibration(verb: argparse.ArgumentParser) -> None:
+    verb.set_defaults(verb=_calibrate)
+    out = Path("recurrence_calibration")
+    verb.add_argument("-o", "--out", type=Path, metavar="OUT", default=out, help="folder of results")
+    sizes = verb.add_argument_group("sizes, to be made those of your recording")
+    sizes.add_argument("--units", type=int, default=100, metavar="N", help="of each network (100)")
+    sizes.add_argument("--trials", type=int, default=160, metavar="N", help="that are recorded (160)")
+    sizes.add_argument("--networks", type=int, default=3, metavar="N", help="of each strength of recurrence (3)")
+    sizes.add_argument("--peak-rate", type=float, default=40.0, metavar="R", help="spikes/s at the most activity (40)")
+    sizes.add_argument("--noise", type=float, default=0.3, metavar="S", help="private noise of units (0.3)")
+    sizes.add_argument("--gains", type=float, nargs="+", metavar="G", help="strengths of recurrence (0 to 1.5)")
+    sizes.add_argument("--seen", type=float, nargs="+", metavar="P", help="shares of units recorded (1 to 0.05)")
+    sizes.add_argument("--seed", type=int, default=0, metavar="N", help="from which everything random follows (0)")
+
+
+def _add_runyan(verb: argparse.ArgumentParser) -> None:
     verb.set_defaults(verb=_reproduce)
-    verb.add_argument("paper", choices=["runyan2017"], metavar="PAPER", help="runyan2017: doi:10.1038/nature23020")
     verb.add_argument("files", nargs="*", metavar="FILE", help="recordings, one per session (default: simulated ones)")
     verb.add_argument("-o", "--out", type=Path, metavar="OUT", default=Path("runyan2017"), help="folder of results")
     sizes = verb.add_argument_group("sizes")
@@ -191,6 +210,29 @@ def _reproduce(arguments: argparse.Namespace) -> int:
     for name, reason in found.failures.items():
         print(f"neurorec: {name} takes no part: {reason}", file=sys.stderr)
     return _PARTLY if found.failures else _DONE
+
+
+def _calibrate(arguments: argparse.Namespace) -> int:
+    study = import_module("neurorec.study")
+    chosen = {name: getattr(arguments, name) for name in ("gains", "seen") if getattr(arguments, name) is not None}
+    with import_module("threadpoolctl").threadpool_limits(limits=arguments.threads):
+        found = study.calibrate_recurrence(
+            arguments.out,
+            n_networks=arguments.networks,
+            n_units=arguments.units,
+            n_trials=arguments.trials,
+            noise=arguments.noise,
+            peak_rate=arguments.peak_rate,
+            seed=arguments.seed,
+            command=arguments.command,
+            n_jobs=arguments.threads,
+            progress=True,
+            **chosen,
+        )
+    print(f"{_aligned(import_module('neurorec.report').calibration_table(found.points))}\n")
+    print(f"{found.seconds:.0f} s of computing. Written:")
+    print("\n".join(f"  {path}" for path in found.written))
+    return _DONE
 
 
 def _inspect(arguments: argparse.Namespace) -> int:

@@ -1,5 +1,6 @@
 """The report: numbered figures, tables and one page that opens anywhere."""
 
+from neurorec.report.calibration import CalibrationFacts, calibration_table, write_calibration
 from neurorec.report.facts import Provenance, SessionFacts, session_facts
 from neurorec.report.figures import SavedFigure, save_figures
 from neurorec.report.page import render, write_report
@@ -15,6 +16,7 @@ from neurorec.report.tables import Table, by_area_table
 from neurorec.report.words import answer, describe_term
 
 __all__ = [
+    "CalibrationFacts",
     "Provenance",
     "RankSum",
     "ReproductionFacts",
@@ -23,6 +25,7 @@ __all__ = [
     "Table",
     "answer",
     "by_area_table",
+    "calibration_table",
     "describe_term",
     "medians_table",
     "rank_sums",
@@ -30,6 +33,7 @@ __all__ = [
     "save_figures",
     "save_reproduction_figures",
     "session_facts",
+    "write_calibration",
     "write_report",
     "write_reproduction",
 ]

@@ -126,9 +126,9 @@ def write_reproduction(
     folder = Path(folder)
     figures = save_reproduction_figures(folder / "figures", units, draws, codes, facts=facts)
     page = _template().render(
-        style=_style(),
+        style=page_style(),
         facts=facts,
-        figures=[_shown(figure) for figure in figures],
+        figures=[shown_figure(figure, wide=_is_wide(figure)) for figure in figures],
         table=medians_table(units),
         tests=[] if draws is None else rank_sums(draws),
         planted="planted_benefit" in units,
@@ -362,17 +362,26 @@ def _left_out(units: xr.Dataset, draws: xr.Dataset | None, codes: Mapping[str, x
     return [text for text, there in checks.items() if not there()]
 
 
-def _shown(figure: SavedFigure) -> dict[str, str | int]:
-    wide = ("explained_deviance", "coupling_index", "information")
+def _is_wide(figure: SavedFigure) -> bool:
+    return figure.name.partition("_")[2].startswith(("explained_deviance", "coupling_index", "information"))
+
+
+def shown_figure(figure: SavedFigure, *, wide: bool) -> dict[str, str | int]:
+    """A figure as pages show it: its picture within the page, the first sentence of its caption apart."""
     head, _, rest = figure.caption.partition(". ")
     picture = base64.b64encode(figure.png.read_bytes()).decode("ascii")
     source = f"data:image/png;base64,{picture}"
-    size = "" if figure.name.partition("_")[2].startswith(wide) else "narrow"
-    return {"number": figure.number, "head": f"{head}.", "rest": rest, "source": source, "size": size}
+    return {
+        "number": figure.number,
+        "head": f"{head}.",
+        "rest": rest,
+        "source": source,
+        "size": "" if wide else "narrow",
+    }
 
 
 @cache
-def _style() -> str:
+def page_style() -> str:
     """The look of the report by area."""
     text = files("neurorec.report").joinpath("page.html.j2").read_text(encoding="utf-8")
     found = re.search(r"<style>(.*?)</style>", text, flags=re.DOTALL)

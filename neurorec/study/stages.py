@@ -22,7 +22,8 @@ except ImportError:  # Windows
     resource = None
 
 # What decides a number. Reports, figures and the command may change without making results stale.
-_DECIDING = ("recording", "io", "design", "datasets", "glm", "recurrence")
+RECORDED = ("recording", "io", "design", "datasets", "glm", "recurrence")
+MODELLED = ("recording", "tasks", "networks", "training", "dynamics", "fitted", "comparison")
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,14 @@ class Stage:
         return done if done.fingerprint == self.fingerprint and self.target.is_file() else None
 
 
-def plan_stage(name: str, target: Path, inputs: Mapping[str, Any], *, stamps: Path | None = None) -> Stage:
+def plan_stage(
+    name: str,
+    target: Path,
+    inputs: Mapping[str, Any],
+    *,
+    stamps: Path | None = None,
+    rooms: tuple[str, ...] = RECORDED,
+) -> Stage:
     """Plan a stage.
 
     Parameters
@@ -98,13 +106,15 @@ def plan_stage(name: str, target: Path, inputs: Mapping[str, Any], *, stamps: Pa
         earlier stages. The version of the code that decides numbers is added.
     stamps : Path, optional
         Folder of the record; by default that of the file.
+    rooms : tuple of str
+        Folders of the package whose code decides what is made: `RECORDED` or `MODELLED`.
 
     Returns
     -------
     Stage
     """
     stamp = (stamps or target.parent) / f"{target.name}.json"
-    return Stage(name, target, fingerprint_of({"stage": name, "code": code_version(), **inputs}), stamp)
+    return Stage(name, target, fingerprint_of({"stage": name, "code": code_version(rooms), **inputs}), stamp)
 
 
 def finish_stage(stage: Stage, make: Callable[[Path], None]) -> StageRecord:
@@ -172,11 +182,11 @@ def file_hash(path: Path, *, progress: Callable[[int], None] = lambda n: None) -
 
 
 @cache
-def code_version() -> str:
+def code_version(rooms: tuple[str, ...] = RECORDED) -> str:
     """Version of the package, and a hash of those of its files that decide a number."""
     root = Path(str(files("neurorec")))
     digest = hashlib.sha256()
-    for folder in _DECIDING:
+    for folder in rooms:
         for path in sorted((root / folder).rglob("*.py")):
             digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
     return f"{version('neurorec')}+{digest.hexdigest()[:12]}"
