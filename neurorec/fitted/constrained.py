@@ -1,5 +1,6 @@
 """A data-constrained recurrent network: trained to follow recorded rates, unit by unit."""
 
+import warnings
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ from scipy.signal import lfilter
 
 from neurorec.fitted.stretches import Stretches, cut_stretches
 from neurorec.networks import Leaky, Network
-from neurorec.recording import InputError
+from neurorec.recording import DataWarning, InputError
 
 _HIGHEST = 0.99  # of a target: tanh never reaches 1
 _EVERY = 5  # passes between looks at what it explains by itself
@@ -225,20 +226,27 @@ def fit_constrained(
     Returns
     -------
     ConstrainedFit
-        ``rates`` are those of the bins inside trials, one after the other; see `constrained_rates`.
+        ``rates`` are those of the bins inside trials, one after the other; see `area_currents`.
+
+    Warns
+    -----
+    DataWarning
+        Where the network by itself explains less than the mean rates do. With the published time constant, shorter than
+        most bins, noisy rates of single trials are then followed only while weights are being corrected.
 
     Examples
     --------
     >>> from neurorec.datasets import SimulatedArea, simulate_recording
     >>> recording = simulate_recording([SimulatedArea("V1", 6)], n_trials=5, rng=np.random.default_rng(0))
-    >>> fit = fit_constrained(recording, settings=ConstrainedSettings(max_passes=3), rng=np.random.default_rng(1))
+    >>> settings = ConstrainedSettings(tau=0.1, steps_per_bin=2, max_passes=3)
+    >>> fit = fit_constrained(recording, settings=settings, rng=np.random.default_rng(1))
     >>> fit.area, len(fit.explained), fit.status
     (('V1', 'V1', 'V1', 'V1', 'V1', 'V1'), 3, 'out of passes')
     """
     cut = cut_stretches(recording)
     width = float(recording["activity"].attrs["bin_width"])
     smooth, scale = targets_of(cut, smoothing_bins(recording, smoothing))
-    return fit_constrained_arrays(
+    fit = fit_constrained_arrays(
         smooth[cut.inside],
         bin_width=width,
         starts=np.cumsum(cut.n_bins) - cut.n_bins,
@@ -247,6 +255,14 @@ def fit_constrained(
         scale=scale,
         rng=rng,
     )
+    if fit.best < 0:
+        warnings.warn(
+            f"by itself the network explains less than the mean rates (pVar {fit.best:.2g}): slow its units down (tau "
+            f"is {settings.tau:g} s, bins are {width:g} s), smooth more, or average trials of a condition",
+            DataWarning,
+            stacklevel=2,
+        )
+    return fit
 
 
 def smoothing_bins(recording: xr.Dataset, smoothing: float | None) -> float:

@@ -100,7 +100,8 @@ def area_currents(fit: ConstrainedFit, recording: xr.Dataset, *, smoothing: floa
     >>> from neurorec.fitted.constrained import ConstrainedSettings, fit_constrained
     >>> areas = [SimulatedArea("V1", 4), SimulatedArea("PPC", 3)]
     >>> recording = simulate_recording(areas, n_trials=5, rng=np.random.default_rng(0))
-    >>> fit = fit_constrained(recording, settings=ConstrainedSettings(max_passes=3), rng=np.random.default_rng(1))
+    >>> settings = ConstrainedSettings(tau=0.1, steps_per_bin=2, max_passes=20)
+    >>> fit = fit_constrained(recording, settings=settings, rng=np.random.default_rng(1))
     >>> area_currents(fit, recording)["strength"].dims
     ('target_area', 'source_area')
     """

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 
-from neurorec.plot.canvas import label_rows, note, start_axes
+from neurorec.plot.canvas import label_rows, log_axis, note, start_axes
 from neurorec.plot.palette import COLOURS, FAINT, INK, MUTED, area_name, colours_for, readable
 from neurorec.recording import InputError
 
@@ -227,8 +228,11 @@ def simulated_against_recorded(
         ax.scatter(true[mine], found[mine], s=16, color=palette[name], alpha=0.75, linewidth=0, label=area_name(name))
     ends = _log_ends(np.concatenate([true[both], found[both]]))
     ax.plot(ends, ends, color=MUTED, linewidth=0.9, zorder=1)
-    ax.set_xscale("log")
+    log_axis(ax, np.array(ends))
     ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    ax.yaxis.set_minor_formatter(NullFormatter())
     ax.set_xlim(ends)
     ax.set_ylim(ends)
     ax.legend(frameon=False, fontsize=8.5, loc="upper left")

@@ -14,7 +14,7 @@ from neurorec.fitted import (
 )
 from neurorec.fitted.constrained import targets_of
 from neurorec.networks import System, run
-from neurorec.recording import InputError
+from neurorec.recording import DataWarning, InputError
 
 N, TRIALS, BINS = 12, 50, 30  # units an area
 
@@ -124,7 +124,8 @@ def test_as_a_system_it_does_what_it_did(known, fitted):
 
 
 def test_a_recording_s_trials_begin_anew_and_keep_their_areas(recording):
-    fit = fit_constrained(recording, settings=ConstrainedSettings(max_passes=2), rng=np.random.default_rng(0))
+    settings = ConstrainedSettings(tau=0.1, steps_per_bin=2, max_passes=2)
+    fit = fit_constrained(recording, settings=settings, rng=np.random.default_rng(0))
     result = area_currents(fit, recording)
     assert result.sizes["time"] == recording.sizes["time"]
     assert result["source_area"].values.tolist() == ["PPC", "V1"]
@@ -134,6 +135,13 @@ def test_a_recording_s_trials_begin_anew_and_keep_their_areas(recording):
     np.testing.assert_allclose(result["rate"].values[start], result["target"].values[start], atol=1e-12)
     with pytest.raises(InputError, match="the one it was fitted to"):
         area_currents(fit, recording.isel(unit=slice(3)))
+
+
+def test_a_network_that_explains_nothing_by_itself_says_what_to_do(recording):
+    settings = ConstrainedSettings(max_passes=5, gain=3.0)
+    with pytest.warns(DataWarning, match=r"less than the mean rates .*tau is 0.01 s, bins are 0.02 s"):
+        fit = fit_constrained(recording, smoothing=0.0, settings=settings, rng=np.random.default_rng(0))
+    assert fit.best < 0
 
 
 def test_smoothing_knows_no_other_trial_and_nothing_from_later_on(recording):
