@@ -29,7 +29,7 @@ from neurorec.study.stages import MODELLED, StageRecord, finish_stage, plan_stag
 from neurorec.tasks import NoisyEvidence
 from neurorec.training import TrainingSettings, train
 
-GAINS = (0.0, 0.3, 0.6, 0.9, 1.2, 1.5)
+GAINS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 SEEN = (1.0, 0.5, 0.2, 0.1, 0.05)
 KNOWN = ("known", "unknown")  # whether the analysis is told of the inputs that all units share
 _STEPS = ("coupled", "shuffled")
@@ -75,8 +75,8 @@ def calibrate_recurrence(
     n_networks: int = 3,
     n_units: int = 100,
     n_trials: int = 160,
-    noise: float = 0.3,
-    peak_rate: float = 40.0,
+    noise: float = 0.15,
+    peak_rate: float = 60.0,
     n_steps: int = 1500,
     seed: int = 0,
     command: str = "",
@@ -215,7 +215,7 @@ def _simulate(plan: _Plan, gain: float, number: int, n_jobs: int | None, path: P
     )
     activity = rates["activity"].values.reshape(*trials["mask"].shape, -1)
     shares = drive_shares(network, trials, rng=np.random.default_rng([*key, 3]))
-    expected = expected_activity(network, trials, rng=np.random.default_rng([*key, 4]))
+    expected = expected_activity(network, trials, n_repeats=256, rng=np.random.default_rng([*key, 4]))
     given = activity_given_others(network, trials, activity)
     low, high = recording.attrs["rate_low"], recording.attrs["rate_high"]
     counts = recording["activity"].values
