@@ -28,6 +28,7 @@ def compare(
     *,
     by: str | Sequence[str],
     roles: Mapping[str, Role] | None = None,
+    kinds: Mapping[str, str] | None = None,
     measures: Sequence[str | Measure] = DEFAULT,
     event: str | Mapping[str, str] = "start",
     window: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
@@ -55,9 +56,9 @@ def compare(
 
     Intervals draw trials again within conditions, on both sides, and are laid around the value: how far it would move
     with other trials of the same conditions. Noise in the means makes most measures less similar than without it, for
-    all networks alike. The advantage is how much more similar a network is than the untrained ones (their mean), with
-    the same draws for both, untrained networks drawn again too: an advantage whose interval holds 0 means that
-    training has not been shown to matter.
+    all networks alike. The advantage is how much more similar a network is than the untrained ones (the mean of those
+    of its kind, or of all where its kind has none), with the same draws for both, untrained networks drawn again too:
+    an advantage whose interval holds 0 means that training has not been shown to matter.
 
     Parameters
     ----------
@@ -71,6 +72,8 @@ def compare(
         ``recording.assign(side=("trial", values))``.
     roles : mapping of str to {"trained", "untrained", "feedforward"}, optional
         What each system is; "trained" where it says nothing.
+    kinds : mapping of str to str, optional
+        The family of each system, such as "gru": families differ before they are trained.
     measures : sequence of str or Measure
         See `neurorec.comparison.MEASURES`.
     event, window : see `neurorec.comparison.cut_responses`, or mappings by name of the system, "recording" for that
@@ -141,7 +144,8 @@ def compare(
     own = cuts[OWN]
     assert isinstance(own, TrialResponses)
     groups = _areas(own.area, min_units) if areas else {"": np.arange(own.area.size)}
-    settings = _Settings(found, np.array(role) == "untrained", n_shuffles, n_bootstrap, level)
+    beside = _beside(np.array(role) == "untrained", [dict(kinds or {}).get(name, "") for name in systems])
+    settings = _Settings(found, beside, n_shuffles, n_bootstrap, level)
     parts = []
     bar = tqdm(total=len(groups) * (1 + 2 * n_shuffles + n_bootstrap), disable=not progress, delay=2, unit="draw")
     with bar:
@@ -164,7 +168,7 @@ class _Settings(NamedTuple):
     """What is computed."""
 
     measures: list[Measure]
-    untrained: NDArray[np.bool_]
+    beside: list[NDArray[np.int64]]  # of each network, the untrained ones that it is put beside; none for those
     n_shuffles: int
     n_bootstrap: int
     level: float
@@ -172,6 +176,15 @@ class _Settings(NamedTuple):
     @property
     def ceiling(self) -> bool:
         return any(m.needs_ceiling for m in self.measures)
+
+
+def _beside(untrained: NDArray[np.bool_], kinds: Sequence[str]) -> list[NDArray[np.int64]]:
+    """Untrained networks of the same kind, or all of them where the kind has none."""
+    kind, found = np.array(kinds), []
+    for own, is_untrained in zip(kind, untrained, strict=True):
+        same = np.flatnonzero(untrained & (kind == own))
+        found.append(np.empty(0, np.int64) if is_untrained else same if same.size else np.flatnonzero(untrained))
+    return found
 
 
 def _check(systems: Mapping, roles: Mapping, centring: str) -> None:
@@ -213,9 +226,9 @@ def _table(own: Side, systems: list[Side], s: _Settings, rng: np.random.Generato
     for i in range(s.n_bootstrap):
         again = [side.means(side.drawn(rng)) for side in systems]
         draws[i] = _evaluate(own.means(own.drawn(rng)), again, ceiling, s.measures)
-        gains[i] = _advantage(draws[i], s.untrained, similar, rng)
+        gains[i] = _advantage(draws[i], s.beside, similar, rng)
         bar.update()
-    advantage = _advantage(value, s.untrained, similar)
+    advantage = _advantage(value, s.beside, similar)
     return _dataset(value, advantage, null, draws, gains, ceiling, own, s)
 
 
@@ -232,15 +245,14 @@ def _evaluate(
 
 
 def _advantage(
-    value: NDArray, untrained: NDArray[np.bool_], similar: NDArray, rng: np.random.Generator | None = None
+    value: NDArray, beside: list[NDArray[np.int64]], similar: NDArray, rng: np.random.Generator | None = None
 ) -> NDArray[np.float64]:
-    """How much more similar each is than the untrained ones, which may be drawn again; NaN for those themselves."""
-    rows = np.flatnonzero(untrained)
-    if not rows.size:
-        return np.full(value.shape, np.nan)
-    rows = rows if rng is None else rng.choice(rows, rows.size)
-    found = similar * (value - value[rows].mean(axis=0))
-    found[untrained] = np.nan
+    """How much more similar each is than the untrained ones beside it, which may be drawn again; NaN beside none."""
+    found = np.full(value.shape, np.nan)
+    for row, others in enumerate(beside):
+        if others.size:
+            others = others if rng is None else rng.choice(others, others.size)
+            found[row] = similar * (value[row] - value[others].mean(axis=0))
     return found
 
 

@@ -206,6 +206,23 @@ def test_unequal_trials_and_conditions(population):
     assert found["value"].sel(measure="cka") > 0.9
 
 
+def test_networks_are_put_beside_the_untrained_ones_of_their_kind(population):
+    rng = np.random.default_rng(6)
+    courses = trajectories(4, rng)
+    systems = {name: courses + rng.standard_normal(courses.shape) for name in ("a", "b", "a0", "b0", "c")}
+    roles = {"a0": "untrained", "b0": "untrained"}
+    kinds = {"a": "a", "a0": "a", "b": "b", "b0": "b", "c": "c"}
+    options = FEW | {"n_shuffles": 0, "n_bootstrap": 0, "measures": ["cka"]}
+    found = compare(population(courses), systems, by="condition", roles=roles, kinds=kinds, **options, rng=rng)
+    value, advantage = (found[name].sel(measure="cka") for name in ("value", "advantage"))
+    for name in ("a", "b"):
+        gap = value.sel(network=name).item() - value.sel(network=f"{name}0").item()
+        assert advantage.sel(network=name).item() == pytest.approx(gap)
+    mean = value.sel(network=["a0", "b0"]).mean().item()  # there is no untrained network of the kind
+    assert advantage.sel(network="c").item() == pytest.approx(value.sel(network="c").item() - mean)
+    assert advantage.sel(network=["a0", "b0"]).isnull().all()
+
+
 def test_measures_of_ones_own_and_several_untrained(population):
     rng = np.random.default_rng(7)
     courses = trajectories(4, rng)
