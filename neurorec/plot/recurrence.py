@@ -47,7 +47,7 @@ def benefit_against_recurrence(
     ...      "share": ("network", [0.0, 0.4]), "planted": ("network", [0.0, 0.12]), "gain": ("network", [0.0, 1.0])},
     ...     coords={"inputs": ["known"], "seen": [1.0]},
     ... )
-    >>> [line.get_ydata().tolist() for line in benefit_against_recurrence(points).get_lines()[:2]]
+    >>> [line.get_ydata().tolist() for line in benefit_against_recurrence(points).get_lines()[1:3]]
     [[0.0, 0.12], [0.0, 0.1]]
     """
     if recurrence not in ("share", "beyond"):
