@@ -139,6 +139,7 @@ def calibrate_recurrence(
             parts.append(found)
             records += made
     points = xr.concat(parts, dim="network")
+    assert isinstance(points, xr.Dataset)
     save_dataset(points, out / "points.nc")
     points.to_dataframe().reset_index().to_csv(out / "points.csv", index=False)
     facts = CalibrationFacts(
