@@ -52,6 +52,7 @@ def shared_conditions(cuts: Mapping[str, TrialResponses | NDArray]) -> tuple[lis
 
 
 def side_in(name: str, cut: TrialResponses | NDArray, names: list[str], *, scaled: bool, by_step: bool) -> Side:
+    """One side of the comparison: trials of the shared conditions, or their means, centred and scaled."""
     if isinstance(cut, TrialResponses):
         kept = np.isin(cut.condition, names)
         activity, label = cut.activity[kept], np.searchsorted(names, cut.condition[kept])
