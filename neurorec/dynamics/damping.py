@@ -5,7 +5,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.linalg import blas, lapack
 
-from neurorec.dynamics.velocities import At, Velocity
+from neurorec.dynamics.velocities import At, UnitVelocity, Velocity
 
 LANES = 16  # searches side by side in a vector register
 SMALL, MANY = 24, 64  # states up to which, and float32 searches from which on, that is faster than LAPACK
@@ -45,7 +45,7 @@ def solve_damped(jacobians: NDArray, velocity: NDArray, damping: NDArray) -> NDA
     return out
 
 
-def approximate_steps(F: Velocity, at: At, damping: NDArray, n_products: int) -> tuple[NDArray, NDArray]:
+def approximate_steps(F: UnitVelocity, at: At, damping: NDArray, n_products: int) -> tuple[NDArray, NDArray]:
     """The same as `damped_steps`, roughly, by conjugate gradients (CGLS, Bjorck 1996) and without a Jacobian."""
     step, left = np.zeros_like(at.velocity), -at.velocity
     gradient = F.backward(at.memory, left)

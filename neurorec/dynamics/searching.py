@@ -9,7 +9,7 @@ from threadpoolctl import ThreadpoolController
 
 from neurorec.dynamics.damping import SMALL, approximate_steps, damped_steps, rows
 from neurorec.dynamics.merging import merge_groups
-from neurorec.dynamics.velocities import At, Velocity
+from neurorec.dynamics.velocities import At, UnitVelocity, Velocity
 
 RUNNING, FIXED, STALLED, SPENT, LOST, FAR, MERGED = range(7)
 STATUS = ("running", "fixed", "slow", "out of steps", "not finite", "out of bounds", "merged")
@@ -129,7 +129,7 @@ def _begin(F: Velocity, states: NDArray, inputs: NDArray) -> _Now:
 def _advance(F: Velocity, now: _Now, *, n_products: int) -> _Now:
     """One step of each; what would not lower its speed stays where it is, and is damped more."""
     damping = now.damping * np.sqrt(2 * now.q)
-    if F.products and now.states.shape[1] > SMALL and len(now.index) > _MANY:
+    if isinstance(F, UnitVelocity) and now.states.shape[1] > SMALL and len(now.index) > _MANY:
         step, promised = approximate_steps(F, now.at, damping, n_products)
     else:
         step, promised = damped_steps(F, now.states, now.drive, now.at, damping)

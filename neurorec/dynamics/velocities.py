@@ -27,8 +27,6 @@ class At(NamedTuple):
 class Velocity(Protocol):
     """F of many states: ``G(x, u) - x`` of a map, ``dx/dt`` of a flow. All arrays are of one precision."""
 
-    products: bool  # whether `forward` and `backward` are there
-
     def drive(self, inputs: NDArray) -> NDArray:
         """What stands for the inputs ``(point, input)`` from here on, ``(point, ...)``."""
         ...
@@ -37,14 +35,6 @@ class Velocity(Protocol):
 
     def jacobians(self, states: NDArray, drive: NDArray, at: At) -> NDArray:
         """``dF/dx (point, velocity, state)``."""
-        ...
-
-    def forward(self, memory: NDArray, v: NDArray) -> NDArray:
-        """``dF/dx v``, without the Jacobian."""
-        ...
-
-    def backward(self, memory: NDArray, v: NDArray) -> NDArray:
-        """``v dF/dx``."""
         ...
 
 
@@ -64,8 +54,6 @@ def simple_cell(step: System | Callable) -> Elman | Leaky | None:
 
 class UnitVelocity:
     """Of an Elman or a leaky cell: ``a (f(W x + V u + b) - x)``, or of currents ``a (W f(x) + V u + b - x)``."""
-
-    products = True
 
     def __init__(self, cell: Elman | Leaky, dtype: Any) -> None:
         self._weights = np.ascontiguousarray(plain_weights(cell.recurrent), dtype=dtype)
@@ -96,20 +84,18 @@ class UnitVelocity:
         return found
 
     def forward(self, memory: NDArray, v: NDArray) -> NDArray:
-        """See `Velocity`."""
+        """``dF/dx v``, without the Jacobian."""
         moved = (memory * v) @ self._turned if self._currents else memory * (v @ self._turned)
         return moved - self._leak * v
 
     def backward(self, memory: NDArray, v: NDArray) -> NDArray:
-        """See `Velocity`."""
+        """``v dF/dx``, without the Jacobian."""
         moved = memory * (v @ self._weights) if self._currents else (memory * v) @ self._weights
         return moved - self._leak * v
 
 
 class RuleVelocity:
     """Of any rule: compiled where JAX can follow it, in chunks of few sizes; called with NumPy arrays elsewhere."""
-
-    products = False
 
     def __init__(self, step: System | Callable, rule: Rule, dtype: Any) -> None:
         self._rule, self._dtype = rule, dtype
@@ -141,12 +127,6 @@ class RuleVelocity:
             found = self._rule.jacobians(states, drive)
         found = found.astype(self._dtype)
         return found if self._rule.flow else found - np.eye(states.shape[1], dtype=self._dtype)
-
-    def forward(self, memory: NDArray, v: NDArray) -> NDArray:
-        """Not there."""
-        raise NotImplementedError
-
-    backward = forward
 
     def _call(self, function: Callable, states: NDArray, drive: NDArray) -> NDArray:
         """A compiled function of all points, a chunk at a time, the last one filled up."""
