@@ -14,6 +14,7 @@ from neurorec.plot.palette import COLOURS, FAINT, INK, MUTED, area_name, readabl
 from neurorec.recording import InputError
 
 _GREY = "#9AA1AB"
+_SHORT = 14  # letters of a name of which four stand beside each other over the axes
 _MARKS = {"trained": "o", "untrained": "o", "feedforward": "s"}
 _PERFECT = {1: 1.0, -1: 0.0}  # of a similarity, of a distance
 _BLUE_TO_RED: Colormap = LinearSegmentedColormap.from_list("sides", ["#08519C", "#6BAED6", "#F4A582", "#B2182B"])
@@ -332,15 +333,17 @@ def _wrapped(name: str) -> str:
 
 
 def _legend(ax: Axes, networks: NDArray, roles: NDArray, palette: Mapping[str, str]) -> None:
+    longest = 0
     for name, role in zip(networks, roles, strict=True):
         face = "white" if role == "untrained" else palette[name]
-        label = str(name) if role == "trained" or str(name).startswith(role) else f"{name} ({role})"
+        label = str(name) if role == "trained" or role in str(name) else f"{name} ({role})"
+        longest = max(longest, len(label))
         ax.plot([], [], _MARKS[role], color=palette[name], markerfacecolor=face, markersize=5, label=label)
     ax.fill_between([], [], color=_GREY, alpha=0.32, linewidth=0, label="null")
     ax.plot([], [], color=MUTED, lw=0.9, ls=(0, (3, 2)), label="untrained, mean")
     ax.legend(
-        loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, frameon=False, fontsize=8, handletextpad=0.3,
-        columnspacing=1.0, borderaxespad=0.2,
+        loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4 if longest <= _SHORT else 3, frameon=False, fontsize=8,
+        handletextpad=0.3, columnspacing=1.0, borderaxespad=0.2,
     )  # fmt: skip
 
 

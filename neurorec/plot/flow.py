@@ -37,8 +37,8 @@ def flow_field(
     trajectories : array-like (..., time, state), optional
         States that are drawn over it, seen from straight above the plane; NaN breaks a line.
     points : xarray.Dataset or array-like (point, state), optional
-        Fixed points. A dataset holds ``points (point, state)`` and may hold ``n_unstable (point)``: stable ones are
-        filled, others open.
+        Fixed points. A dataset holds ``points (point, state)``, or ``state`` as that of
+        `neurorec.dynamics.fixed_points_of`, and may hold ``n_unstable (point)``: stable ones are filled, others open.
     labels : (str, str)
         Names of the two axes.
     colours : mapping of str to str, optional
@@ -158,7 +158,7 @@ def _seen(field: xr.Dataset, states: ArrayLike, name: str) -> NDArray:
 def _mark(ax: Axes, field: xr.Dataset, points: xr.Dataset | ArrayLike) -> None:
     """Fixed points: stable ones filled, others open."""
     labelled = isinstance(points, xr.Dataset)
-    seen = _seen(field, points["points"].values if labelled else points, "points")
+    seen = _seen(field, points["points" if "points" in points else "state"].values if labelled else points, "points")
     known = labelled and "n_unstable" in points
     stable = points["n_unstable"].values == 0 if known else np.ones(len(seen), dtype=bool)  # type: ignore[index]
     for kept, face in ((stable, INK), (~stable, "white")):

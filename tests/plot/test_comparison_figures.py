@@ -103,6 +103,9 @@ def test_untrained_networks_are_open_and_numbers_are_said(table):
     assert [label.get_text() for label in ax.get_yticklabels()] == ["linear CKA", "shape distance,\nrotations (rad)"]
     names = [text.get_text() for text in ax.get_legend().get_texts()]
     assert names[:3] == ["leaky", "untrained", "delay (feedforward)"]
+    longer = table.assign_coords(network=["leaky", "leaky, untrained", "delay"])
+    names = [text.get_text() for text in comparison_table(longer, ax=Figure().add_subplot()).get_legend().get_texts()]
+    assert names[1] == "leaky, untrained"  # a role that the name says is not said again
     with pytest.raises(InputError, match="several areas"):
         comparison_table(table.expand_dims(area=["V1"]))
     with pytest.raises(InputError, match="conditions, trials"):

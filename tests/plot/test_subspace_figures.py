@@ -191,6 +191,8 @@ def test_flow_has_arrows_nullclines_trajectories_and_points(field):
     assert [line.get_label() for line in lines[:2]] == ["a stands still", "b stands still"]
     np.testing.assert_allclose(np.asarray(lines[4].get_xydata()), [[1, 0.5]])
     assert (lines[3].get_label(), lines[4].get_label()) == ("stable point", "unstable point")
+    other = flow_field(field, trajectories=path, points=points.rename(points="state", state="state_index"), ax=axes())
+    np.testing.assert_array_equal(other.get_lines()[4].get_xydata(), lines[4].get_xydata())  # of a network on its task
     assert lines[4].get_markerfacecolor() == "white"
     assert ax.texts[-1].get_text() == "other directions follow"
     arrows = next(child for child in ax.get_children() if type(child).__name__ == "Quiver")
