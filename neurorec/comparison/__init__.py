@@ -21,7 +21,6 @@ from neurorec.comparison.dynamical import (
 from neurorec.comparison.measures import MEASURES, Measure, Pair
 from neurorec.comparison.moving import compare_trajectories
 from neurorec.comparison.predictivity import NeuralPredictivity, neural_predictivity
-from neurorec.comparison.responses import TrialResponses, cut_responses
 from neurorec.comparison.shapes import (
     PairwiseDistances,
     Procrustes,
@@ -57,14 +56,12 @@ __all__ = [
     "ShapeDistance",
     "TopologyComparison",
     "TransitionComparison",
-    "TrialResponses",
     "align_trajectories",
     "canonical_correlations",
     "compare",
     "compare_fixed_points",
     "compare_trajectories",
     "compare_transitions",
-    "cut_responses",
     "delay_map",
     "dynamical_similarity",
     "kernel_alignment",

@@ -12,7 +12,6 @@ from tqdm.auto import tqdm
 from neurorec.comparison.matching import OWN, cut_source, shared_conditions, side_in
 from neurorec.comparison.measures import Measure, Pair, find_measures
 from neurorec.comparison.resampling import Side, centred_interval, exact_p
-from neurorec.comparison.responses import TrialResponses
 from neurorec.recording import DataWarning, InputError, first_offenders
 
 Role = Literal["trained", "untrained", "feedforward"]
@@ -76,10 +75,10 @@ def compare(
         The family of each system, such as "gru": families differ before they are trained.
     measures : sequence of str or Measure
         See `neurorec.comparison.MEASURES`.
-    event, window : see `neurorec.comparison.cut_responses`, or mappings by name of the system, "recording" for that
-        Windows that differ in length are cut into the same number of steps: time is then in parts of the window.
-    n_steps : int
-        Steps of the window.
+    event, window, n_steps : see `neurorec.dynamics.trial_activity`
+        Events and windows also as mappings by name of the system, "recording" for that; by default trials are taken as
+        far as half of them last. Windows that differ in length are cut into the same number of steps: time is then in
+        parts of the window.
     centring : {"grand", "step"}
         Whether the mean over conditions is taken off at each step, rather than the mean over all.
     scaled : bool
@@ -142,18 +141,15 @@ def compare(
     names, lost = shared_conditions(cuts)
     sides = {name: side_in(name, cut, names, scaled=scaled, by_step=centring == "step") for name, cut in cuts.items()}
     own = cuts[OWN]
-    assert isinstance(own, TrialResponses)
-    groups = _areas(own.area, min_units) if areas else {"": np.arange(own.area.size)}
+    assert isinstance(own, xr.Dataset)
+    groups = _areas(own["area"].values, min_units) if areas else {"": np.arange(own.sizes["unit"])}
     beside = _beside(np.array(role) == "untrained", [dict(kinds or {}).get(name, "") for name in systems])
     settings = _Settings(found, beside, n_shuffles, n_bootstrap, level)
     parts = []
     bar = tqdm(total=len(groups) * (1 + 2 * n_shuffles + n_bootstrap), disable=not progress, delay=2, unit="draw")
     with bar:
         for units in groups.values():
-            mine = side_in(
-                OWN, own._replace(activity=own.activity[..., units]), names,
-                scaled=scaled, by_step=centring == "step",
-            )  # fmt: skip
+            mine = side_in(OWN, own.isel(unit=units), names, scaled=scaled, by_step=centring == "step")
             parts.append(_table(mine, [sides[name] for name in systems], settings, rng, bar))
     result = xr.concat(parts, dim=xr.Variable("area", list(groups))) if areas else parts[0]
     assert isinstance(result, xr.Dataset)

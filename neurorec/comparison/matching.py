@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from neurorec.comparison.resampling import Side, side_of
-from neurorec.comparison.responses import TrialResponses, cut_responses
+from neurorec.dynamics import trial_activity
 from neurorec.recording import InputError, first_offenders
 
 OWN = "recording"  # the name of the recording among systems
@@ -21,8 +21,8 @@ def cut_source(
     event: str | Mapping[str, str],
     window: tuple[float, float] | Mapping[str, tuple[float, float]] | None,
     n_steps: int,
-) -> TrialResponses | NDArray[np.float64]:
-    """Trials of a recording, or the means that were given."""
+) -> xr.Dataset | NDArray[np.float64]:
+    """Trials of a recording, by default as far as half of them last, or the means that were given."""
     if not isinstance(source, xr.Dataset):
         values = np.asarray(source, dtype=float)
         if values.ndim != 3 or values.shape[1] != n_steps or not np.isfinite(values).all():
@@ -32,15 +32,23 @@ def cut_source(
         return values
     at = event.get(name, "start") if isinstance(event, Mapping) else event
     span = window.get(name) if isinstance(window, Mapping) else window
-    return cut_responses(source, by, event=at, window=span, n_steps=n_steps)
+    if span is None and {at, "stop"} <= set(source.data_vars):
+        span = (0.0, float(np.nanmedian(source["stop"].values.astype(float) - source[at].values.astype(float))))
+    return trial_activity(source, by, event=at, window=span, n_steps=n_steps)
 
 
-def shared_conditions(cuts: Mapping[str, TrialResponses | NDArray]) -> tuple[list[str], list[str]]:
+def names_of(trials: xr.Dataset) -> NDArray[np.str_]:
+    """The condition of each trial in words; a column that is itself called so holds its own values."""
+    values = trials["condition"].values
+    return np.array([f"{v:g}" for v in values]) if values.dtype.kind == "f" else values.astype(str)
+
+
+def shared_conditions(cuts: Mapping[str, xr.Dataset | NDArray]) -> tuple[list[str], list[str]]:
     """Conditions with two trials in every recording, and those that were left out."""
     counts = []
     for cut in cuts.values():
-        if isinstance(cut, TrialResponses):
-            counts.append(dict(zip(*np.unique(cut.condition, return_counts=True), strict=True)))
+        if isinstance(cut, xr.Dataset):
+            counts.append(dict(zip(*np.unique(names_of(cut), return_counts=True), strict=True)))
     every = sorted({str(name) for count in counts for name in count})
     shared = [name for name in every if all(count.get(name, 0) >= FEWEST for count in counts)]
     if len(shared) < 2:
@@ -51,11 +59,12 @@ def shared_conditions(cuts: Mapping[str, TrialResponses | NDArray]) -> tuple[lis
     return shared, [name for name in every if name not in shared]
 
 
-def side_in(name: str, cut: TrialResponses | NDArray, names: list[str], *, scaled: bool, by_step: bool) -> Side:
+def side_in(name: str, cut: xr.Dataset | NDArray, names: list[str], *, scaled: bool, by_step: bool) -> Side:
     """One side of the comparison: trials of the shared conditions, or their means, centred and scaled."""
-    if isinstance(cut, TrialResponses):
-        kept = np.isin(cut.condition, names)
-        activity, label = cut.activity[kept], np.searchsorted(names, cut.condition[kept])
+    if isinstance(cut, xr.Dataset):
+        told = names_of(cut)
+        kept = np.isin(told, names)
+        activity, label = cut["activity"].values[kept], np.searchsorted(names, told[kept])
     else:
         activity, label = cut, np.arange(len(cut))
         if len(cut) != len(names):

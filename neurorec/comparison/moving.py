@@ -8,7 +8,6 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from neurorec.comparison.matching import OWN, cut_source, shared_conditions, side_in
-from neurorec.comparison.responses import TrialResponses
 from neurorec.comparison.trajectories import align_trajectories
 from neurorec.comparison.warping import Warp
 
@@ -65,13 +64,14 @@ def compare_trajectories(
         side = side_in(name, cut, names, scaled=scaled, by_step=centring == "step")
         means[name] = side.means(side.weights())
     own = cuts[OWN]
-    assert isinstance(own, TrialResponses)
+    assert isinstance(own, xr.Dataset)
+    time = _middles(own)
     parts = [align_trajectories(means[OWN], means[name], n_components=n_components, warp=warp) for name in systems]
     n = min(part.x.shape[1] for part in parts)
     k = min(part.x.shape[2] for part in parts)
     curves = [parts[0].x, *(part.y for part in parts)]
     shares = [parts[0].variance_x, *(part.variance_y for part in parts)]
-    places = [own.time[:n], *(_time_at(cuts[name], part.place[:n]) for name, part in zip(systems, parts, strict=True))]
+    places = [time[:n], *(_time_at(cuts[name], part.place[:n]) for name, part in zip(systems, parts, strict=True))]
     over = {
         name: ("system", [np.nan, *(getattr(part, name) for part in parts)])
         for name in ("distance", "held_out", "held_out_unwarped")
@@ -84,11 +84,16 @@ def compare_trajectories(
             "converged": ("system", [True, *(part.converged for part in parts)]),
             **over,
         },
-        coords={"system": [OWN, *systems], "condition": names, "time": ("time", own.time[:n], {"units": "s"})},
+        coords={"system": [OWN, *systems], "condition": names, "time": ("time", time[:n], {"units": "s"})},
         attrs={"warp": warp, "centring": centring, "session": str(recording.attrs.get("session", ""))},
     )
 
 
-def _time_at(cut: TrialResponses | np.ndarray, place: np.ndarray) -> np.ndarray:
+def _middles(trials: xr.Dataset) -> np.ndarray:
+    """Of the steps, s after the event."""
+    return trials["time"].values + trials.attrs["bin_width"] / 2
+
+
+def _time_at(cut: xr.Dataset | np.ndarray, place: np.ndarray) -> np.ndarray:
     """Seconds in a system's window at places between its steps; the places themselves for means."""
-    return np.interp(place, np.arange(cut.time.size), cut.time) if isinstance(cut, TrialResponses) else place
+    return np.interp(place, np.arange(cut.sizes["time"]), _middles(cut)) if isinstance(cut, xr.Dataset) else place

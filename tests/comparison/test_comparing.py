@@ -223,6 +223,24 @@ def test_networks_are_put_beside_the_untrained_ones_of_their_kind(population):
     assert advantage.sel(network=["a0", "b0"]).isnull().all()
 
 
+def test_conditions_meet_by_what_their_values_say_and_trials_by_the_median_one(population):
+    """Numbers of another type are the same conditions, and the longest trial does not set the window of all."""
+    rng = np.random.default_rng(10)
+    courses = trajectories(4, rng)
+    plain = population(courses)
+    level = np.array([0.0, 0.5, 1.0, 2.0])[np.tile(np.arange(4), 10)]
+    stop = plain["stop"].values.copy()
+    stop[:3] += 0.5
+    recording = plain.assign(condition=("trial", level), stop=("trial", stop))
+    words = plain.assign(condition=("trial", np.tile(["0", "0.5", "1", "2"], 10)))
+    options = FEW | {"n_shuffles": 0, "n_bootstrap": 0, "measures": ["cka"]}
+    found = compare(recording, {"a": words}, by="condition", roles={"a": "untrained"}, **options, rng=rng)
+    assert found.attrs["conditions"] == "0, 0.5, 1, 2"
+    assert found["value"].item() == pytest.approx(1)
+    steps = compare_trajectories(recording, {"a": words}, by="condition", n_steps=STEPS)["time"].values
+    np.testing.assert_allclose(steps, (np.arange(STEPS) + 0.5) * WIDTH)
+
+
 def test_measures_of_ones_own_and_several_untrained(population):
     rng = np.random.default_rng(7)
     courses = trajectories(4, rng)

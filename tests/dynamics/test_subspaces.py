@@ -4,7 +4,6 @@ from itertools import permutations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import xarray as xr
 from hypothesis import given, settings
@@ -15,89 +14,13 @@ from sklearn.linear_model import LinearRegression
 from neurorec.dynamics import subspaces as sub
 from neurorec.dynamics.subspaces.dimensionality import _unbiased
 from neurorec.io import read_nwb
-from neurorec.recording import InputError, SelectionError, recording_from_arrays
+from neurorec.recording import InputError, SelectionError
 
 STEINMETZ = Path(__file__).parents[3] / "shared" / "data" / "steinmetz2019" / "session01.nwb"
 
 
 def rotation(size: int, seed: int = 0):
     return np.linalg.qr(np.random.default_rng(seed).standard_normal((size, size)))[0]
-
-
-@pytest.fixture
-def recording() -> xr.Dataset:
-    """Four trials of unequal length, two areas, and one unit that is not observed in the last bin."""
-    table = pd.DataFrame(
-        {
-            "start": [0.0, 0.5, 1.0, 1.5],
-            "stop": [0.3, 0.9, 1.2, 1.8],
-            "side": ["left", "right", "left", ""],
-            "size": [1.0, 2.0, 1.0, 2.0],
-            "cue": [0.1, 0.6, np.nan, 1.6],
-        }
-    )
-    activity = np.arange(18)[:, None] * np.array([1, 10, 100])
-    observed = np.ones((18, 3), dtype=bool)
-    observed[11, 1] = False
-    return recording_from_arrays(
-        activity, bin_width=0.1, area=["V1", "V1", "PPC"], trials=table, observed=observed, kind="counts"
-    )
-
-
-def test_trials_are_cut_by_hand(recording):
-    trials = sub.trial_activity(recording, "side")
-    assert trials["trial"].values.tolist() == [0, 1, 2]  # the fourth has no side
-    first = trials["activity"].values[..., 0] * 0.1  # counts become rates
-    np.testing.assert_allclose(first, [[0, 1, 2, np.nan], [5, 6, 7, 8], [10, 11, np.nan, np.nan]])
-    assert np.isnan(trials["activity"].values[2, 1, 1])
-    assert trials["activity"].attrs["units"] == "spikes/s"
-    wide = sub.trial_activity(recording, ["side", "size"], bin_width=0.2, areas=["PPC"])
-    np.testing.assert_allclose(
-        wide["activity"].values[..., 0] * 0.1, 100 * np.array([[0.5, np.nan], [5.5, 7.5], [10.5, np.nan]])
-    )
-    assert wide["condition"].values.tolist() == ["left, 1.0", "right, 2.0", "left, 1.0"]
-    before = sub.trial_activity(recording, "size", event="cue", window=(-0.1, 0.1))
-    # the third trial has no cue; bins outside of trials may be taken, those of other trials not
-    np.testing.assert_allclose(before["activity"].values[..., 0] * 0.1, [[0, 1], [5, 6], [15, 16]])
-    assert before["time"].values.tolist() == [-0.1, 0.0]
-    far = sub.trial_activity(recording, "size", window=(-0.2, 0.0))
-    np.testing.assert_allclose(far["activity"].values[1:, :, 0] * 0.1, [[3, 4], [np.nan, 9], [13, 14]])
-
-
-def test_averages_count_the_trials_they_are_of(recording):
-    averages = sub.condition_averages(recording, "side")
-    assert averages["condition"].values.tolist() == ["left", "right"]
-    np.testing.assert_allclose(averages["activity"].values[0, :, 0] * 0.1, [5, 6, 2, np.nan])
-    np.testing.assert_allclose(averages["activity"].values[0, :, 1] * 0.1, [50, 10, 20, np.nan])
-    assert averages["n_trials"].values.tolist() == [[2, 2, 1, 0], [1, 1, 1, 1]]
-    two = sub.condition_averages(recording, "side", min_trials=2)
-    assert np.isfinite(two["activity"].values[:, :, 0]).tolist() == [[True, True, False, False], [False] * 4]
-    numbers = sub.condition_averages(recording, "size")
-    assert numbers["size"].values.tolist() == [1.0, 2.0]
-
-
-def test_smoothing_takes_the_bins_that_are_known(recording):
-    plain = sub.trial_activity(recording, "side")["activity"].values
-    smooth = sub.trial_activity(recording, "side", smoothing=0.1)["activity"].values
-    weights = np.exp(-0.5 * np.arange(3) ** 2.0)
-    assert abs(smooth[0, 0, 0] - weights @ plain[0, :3, 0] / weights.sum()) < 1e-9
-    np.testing.assert_array_equal(np.isnan(smooth), np.isnan(plain))
-    np.testing.assert_allclose(sub.trial_activity(recording, "side", smoothing=1e-3)["activity"].values, plain)
-    with pytest.raises(InputError, match="above 0 s"):
-        sub.trial_activity(recording, "side", smoothing=0.0)
-
-
-def test_what_cannot_be_averaged_is_refused(recording):
-    with pytest.raises(SelectionError, match="columns of the trials"):
-        sub.condition_averages(recording, "colour")
-    with pytest.raises(SelectionError, match="areas among PPC, V1, found M1"):
-        sub.condition_averages(recording, "side", areas=["M1"])
-    with pytest.raises(InputError, match=r"a multiple of 0\.1 s"):
-        sub.condition_averages(recording, "side", bin_width=0.15)
-    with pytest.raises(InputError, match="one bin"):
-        sub.condition_averages(recording, "side", window=(0.0, 0.01))
-    with pytest.raises(SelectionError, match="with values and an event"):
-        sub.condition_averages(recording.assign(cue=("trial", [np.nan] * 4)), "side", event="cue")
 
 
 # principal components

@@ -6,7 +6,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from neurorec.recording import BIN_TOLERANCE, InputError, SelectionError, check_recording, first_offenders
+from neurorec.dynamics.subspaces.cutting import bin_means, equal_parts, owned, whole_bins
+from neurorec.recording import InputError, SelectionError, check_recording, first_offenders
 
 By = str | Sequence[str]
 
@@ -18,6 +19,7 @@ def trial_activity(
     event: str | ArrayLike = "start",
     window: tuple[float, float] | None = None,
     bin_width: float | None = None,
+    n_steps: int | None = None,
     areas: Sequence[str] | None = None,
     smoothing: float | None = None,
 ) -> xr.Dataset:
@@ -28,14 +30,20 @@ def trial_activity(
     recording : xarray.Dataset
         Of a brain or, see `neurorec.networks.simulate`, of a system; with trials.
     by : str or sequence of str
-        Columns of the trial table that make the conditions. Trials without a value in one of them are left out.
+        Columns of the trial table that make the conditions, what they say together, numbers in six digits. Trials
+        without a value in one of them are left out.
     event : str or array-like (trial,)
         Column with the time of the event, or the times, s; trials without one are left out.
     window : (float, float), optional
         From where to where after the event, s; by default from the event to the end of the longest trial, each trial's
         own bins alone. Within a window that is given, bins between trials are taken too.
     bin_width : float, optional
-        A multiple of the recording's, s; by default that. Bins are means of those that they hold.
+        A multiple of the recording's, s; by default that. Bins are means of those that they hold, counted from the one
+        in which the event is.
+    n_steps : int, optional
+        Bins instead of their width: the window is cut into as many, from the event itself on. A bin is then the mean of
+        those of the recording that it overlaps, each by how much; so recordings with other bins, and windows of another
+        length, come out with as many.
     areas : sequence of str, optional
         Whose units to take; by default all.
     smoothing : float, optional
@@ -46,16 +54,16 @@ def trial_activity(
     -------
     xarray.Dataset
         ``activity (trial, time, unit)``, in spikes/s where the recording holds counts, NaN in bins that were not
-        recorded or belong to another trial; coordinates ``time`` (s after the event, left edge of the bin), ``unit``,
-        ``area (unit)``, ``trial``, ``condition (trial)`` and the columns asked for. ``attrs``: ``bin_width`` (s),
-        ``by`` and ``event``.
+        recorded whole or reach into another trial; coordinates ``time`` (s after the event, left edge of the bin),
+        ``unit``, ``area (unit)``, ``trial``, ``condition (trial)`` and the columns asked for. ``attrs``: ``bin_width``
+        (s), ``by`` and ``event``.
 
     Raises
     ------
     SelectionError
         No trials, no such column or area, or no trial left.
     InputError
-        A window or width that holds no bin.
+        A window or width that holds no bin, more steps than bins, a width and a number of steps.
 
     Examples
     --------
@@ -67,45 +75,48 @@ def trial_activity(
     >>> trials = trial_activity(recording, "side")
     >>> trials["activity"].values[..., 0].tolist(), trials["condition"].values.tolist()
     ([[0.0, 1.0, 2.0], [3.0, 4.0, nan]], ['left', 'right'])
+    >>> trial_activity(recording, "side", window=(0, 0.2), n_steps=1)["activity"].values.ravel().round(9).tolist()
+    [0.5, 3.5]
     """
     check_recording(recording)
     if "trial" not in recording.sizes:
         raise SelectionError("recording", expected="trials", found="none", remedy="add them with add_trials")
     names = [by] if isinstance(by, str) else list(by)
     columns = {name: _column(recording, name) for name in names}
-    times = _column(recording, event) if isinstance(event, str) else np.asarray(event, dtype=float)
+    times = np.asarray(_column(recording, event) if isinstance(event, str) else event, dtype=float)
     if times.shape != (recording.sizes["trial"],):
         expected, found = f"{recording.sizes['trial']} times", f"shape {times.shape}"
         raise InputError("event", expected=expected, found=found, remedy="give one for each trial")
-    kept = np.isfinite(times.astype(float)) & np.all([_known(values) for values in columns.values()], axis=0)
+    kept = np.isfinite(times) & np.all([_known(values) for values in columns.values()], axis=0)
     if not kept.any():
         remedy = "name other columns"
         raise SelectionError("by", expected="trials with values and an event", found="none", remedy=remedy)
+    if n_steps is not None and bin_width is not None:
+        raise InputError("n_steps", expected="no bin_width", found=f"{bin_width:g} s", remedy="give one of them")
     units = _units(recording, areas)
-    own = float(recording["activity"].attrs["bin_width"])
-    first, n_bins, n_within = _bins(recording, times[kept].astype(float), kept, window, bin_width, own)
-    rows = _rows(recording, times.astype(float), first + np.arange(n_bins * n_within), own, window is not None)[kept]
-    values = recording["activity"].values[:, units].astype(float)
-    if "observed" in recording:
-        values = np.where(recording["observed"].values[:, units], values, np.nan)
-    cut = np.where((rows >= 0)[..., None], values[np.maximum(rows, 0)], np.nan)
-    cut = cut.reshape(len(cut), n_bins, n_within, -1).mean(axis=2)
+    at, stop, own = times[kept], recording["stop"].values[kept].astype(float), _width(recording)
+    if n_steps is None:
+        bins = whole_bins(recording["time"].values, at, _window(window, stop - at), bin_width, own)
+    else:
+        bins = equal_parts(recording["time"].values, at, _window(window, stop - at), n_steps, own)
+    cut = bin_means(recording, owned(bins, recording, kept, between=window is not None), units)
     if smoothing is not None:
-        cut = _smooth(cut, smoothing, n_within * own)
+        cut = _smooth(cut, smoothing, bins.width)
     counts = recording["activity"].attrs["kind"] == "counts"
     what = "spikes/s" if counts else str(recording["activity"].attrs["units"])
-    labels = [", ".join(str(columns[name][k]) for name in names) for k in np.flatnonzero(kept)]
+    columns = {name: values[kept] for name, values in columns.items()}
+    labels = [", ".join(said) for said in zip(*(_said(values) for values in columns.values()), strict=True)]
     return xr.Dataset(
         {"activity": (("trial", "time", "unit"), cut / own if counts else cut, {"units": what})},
         coords={
             "trial": recording["trial"].values[kept],
-            "time": np.round((first + np.arange(n_bins) * n_within) * own, 9),
+            "time": bins.time,
             "unit": recording["unit"].values[units],
             "area": ("unit", recording["area"].values[units].astype(str)),
             "condition": ("trial", np.array(labels)),
-            **{name: ("trial", values[kept]) for name, values in columns.items()},
+            **{name: ("trial", values) for name, values in columns.items()},
         },
-        attrs={"bin_width": n_within * own, "by": ", ".join(names), "event": event if isinstance(event, str) else ""},
+        attrs={"bin_width": bins.width, "by": ", ".join(names), "event": event if isinstance(event, str) else ""},
     )
 
 
@@ -169,6 +180,7 @@ def condition_averages(
     event: str | ArrayLike = "start",
     window: tuple[float, float] | None = None,
     bin_width: float | None = None,
+    n_steps: int | None = None,
     areas: Sequence[str] | None = None,
     smoothing: float | None = None,
     min_trials: int = 1,
@@ -190,8 +202,9 @@ def condition_averages(
     ([[1.5, 2.5, 2.0]], [[2, 2, 1]])
     """
     trials = trial_activity(
-        recording, by, event=event, window=window, bin_width=bin_width, areas=areas, smoothing=smoothing
-    )
+        recording, by, event=event, window=window, bin_width=bin_width, n_steps=n_steps, areas=areas,
+        smoothing=smoothing,
+    )  # fmt: skip
     return average_trials(trials, min_trials=min_trials)
 
 
@@ -222,40 +235,18 @@ def _units(recording: xr.Dataset, areas: Sequence[str] | None) -> NDArray[np.int
     return np.flatnonzero(np.isin(of, areas))
 
 
-def _bins(
-    recording: xr.Dataset,
-    times: NDArray,
-    kept: NDArray,
-    window: tuple[float, float] | None,
-    width: float | None,
-    own: float,
-) -> tuple[int, int, int]:
-    """The first of the recording's bins after the event, how many bins to make, and how many make one."""
-    if window is None:
-        lasts = recording["stop"].values[kept] - times
-        window = (0.0, float(np.nanmax(lasts)) if np.isfinite(lasts).any() else 0.0)
-    n_within = 1 if width is None else round(width / own)
-    if n_within < 1 or (width is not None and abs(n_within * own - width) > BIN_TOLERANCE * own):
-        remedy = "choose another one"
-        raise InputError("bin_width", expected=f"a multiple of {own:g} s", found=f"{width:g} s", remedy=remedy)
-    first = round(window[0] / own)
-    n_bins = (round(window[1] / own) - first) // n_within
-    if n_bins < 1:
-        found, remedy = f"{window[0]:g} to {window[1]:g} s", "widen it"
-        raise InputError("window", expected=f"one bin of {n_within * own:g} s or more", found=found, remedy=remedy)
-    return first, n_bins, n_within
+def _width(recording: xr.Dataset) -> float:
+    return float(recording["activity"].attrs["bin_width"])
 
 
-def _rows(recording: xr.Dataset, event: NDArray, offsets: NDArray, own: float, between: bool) -> NDArray[np.int64]:
-    """The recording's bins ``(trial, offset)``; -1 where there is none, or it belongs to another trial."""
-    time, owner = recording["time"].values, recording["trial_id"].values
-    slack = BIN_TOLERANCE * own
-    wanted = event[:, None] + offsets * own
-    row = np.searchsorted(time, np.where(np.isfinite(wanted), wanted, -np.inf) + slack, side="right") - 1
-    here = np.maximum(row, 0)
-    near = (row >= 0) & np.isfinite(wanted) & (time[here] > wanted - own + slack)
-    near &= (between & (owner[here] == -1)) | (owner[here] == recording["trial"].values[:, None])
-    return np.where(near, row, -1)
+def _said(values: NDArray) -> list[str]:
+    return [f"{v:g}" for v in values] if values.dtype.kind == "f" else values.astype(str).tolist()
+
+
+def _window(window: tuple[float, float] | None, lasts: NDArray) -> tuple[float, float]:
+    if window is not None:
+        return window
+    return 0.0, float(np.nanmax(lasts)) if np.isfinite(lasts).any() else 0.0
 
 
 def _smooth(values: NDArray, width: float, bin_width: float) -> NDArray:
