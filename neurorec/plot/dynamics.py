@@ -10,6 +10,7 @@ from matplotlib.patches import Circle
 from numpy.typing import NDArray
 
 from neurorec.plot.canvas import note, start_axes
+from neurorec.plot.flow import colour_bar
 from neurorec.plot.palette import COLOURS, FAINT, INK, MUTED, readable
 from neurorec.recording import InputError
 
@@ -233,10 +234,7 @@ def line_attractor(line: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     dots = ax.scatter(
         score[:, 0], score[:, 1], c=times, norm=norm, cmap="viridis", s=26, zorder=4, edgecolors="white", linewidths=0.5
     )
-    bar = ax.figure.colorbar(dots, ax=ax, pad=0.02, shrink=0.8, aspect=25)
-    bar.outline.set_visible(False)  # type: ignore[operator]
-    bar.ax.tick_params(colors=MUTED, labelcolor=INK, labelsize=8, width=0.8, length=3)
-    bar.set_label("time constant of the slowest mode (s)", fontsize=8.5, color=INK)
+    colour_bar(ax, dots, "time constant of the slowest mode (s)")
     share = line["explained"].values
     ax.set_xlabel(f"component 1 ({100 * share[0]:.0f}% of the variance)", loc="left")
     ax.set_ylabel(f"component 2 ({100 * share[1]:.0f}% of the variance)")

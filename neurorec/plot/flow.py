@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
@@ -102,6 +103,20 @@ def flow_field(
     return ax
 
 
+def colour_bar(ax: Axes, drawn: ScalarMappable, label: str) -> None:
+    """Say beside the axes what colours mean, in plain numbers on a logarithmic scale too."""
+    bar = ax.figure.colorbar(drawn, ax=ax, pad=0.02, shrink=0.8, aspect=25)
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.ax.tick_params(colors=MUTED, labelcolor=INK, labelsize=8, width=0.8, length=3)
+    if isinstance(drawn.norm, LogNorm):
+        wide = bar.vmax > 100 * bar.vmin
+        bar.ax.yaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
+        bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        bar.ax.yaxis.set_minor_formatter(NullFormatter())
+        bar.ax.minorticks_off()
+    bar.set_label(label, fontsize=8.5, color=INK)
+
+
 def _shade(ax: Axes, field: xr.Dataset) -> None:
     """Speed, light where it is slow, on a logarithmic scale."""
     speed = field["speed"].values
@@ -117,16 +132,8 @@ def _shade(ax: Axes, field: xr.Dataset) -> None:
     else:
         options["shading"] = "nearest"
         image = ax.pcolormesh(field["x"].values, field["y"].values, np.ma.masked_invalid(speed), **options, zorder=1)
-    bar = ax.figure.colorbar(image, ax=ax, pad=0.02, shrink=0.8, aspect=25)
-    bar.outline.set_visible(False)  # type: ignore[operator]
-    bar.ax.tick_params(colors=MUTED, labelcolor=INK, labelsize=8, width=0.8, length=3)
-    wide = high > 100 * low
-    bar.ax.yaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
-    bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    bar.ax.yaxis.set_minor_formatter(NullFormatter())
-    bar.ax.minorticks_off()
     per = str(field["velocity"].attrs.get("units", "1/s")).removeprefix("1/")
-    bar.set_label(f"speed of the state (per {per})", fontsize=8.5, color=INK)
+    colour_bar(ax, image, f"speed of the state (per {per})")
 
 
 def _arrows(ax: Axes, x: NDArray, y: NDArray, velocity: NDArray) -> None:

@@ -110,3 +110,11 @@ def test_a_line_says_what_it_is(line):
     assert len(ring.get_lines()[-1].get_xdata()) == 6
     none = line_attractor(line.assign_attrs(kind="none", largest_gap=0.1), ax=Figure().add_subplot())
     assert none.texts[0].get_text().startswith("no attractor: next mode")
+
+
+def test_time_constants_of_several_decades_are_plain_numbers_on_a_logarithmic_scale(line):
+    wide = line.assign(time_constant=("point", np.geomspace(0.5, 40, line.sizes["point"])))
+    figure = line_attractor(wide, ax=Figure().add_subplot()).figure
+    figure.draw_without_rendering()
+    shown = [label.get_text() for label in figure.axes[1].get_yticklabels()]
+    assert {"1", "2", "5", "10", "20"} <= set(shown)
