@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("-o", "--out", type=Path, metavar="OUT", help="folder of results (default: neurorec_out)")
     _add_data_options(run.add_argument_group("reading"))
     _add_fit_options(run.add_argument_group("fitting"))
+    _add_network_options(run.add_argument_group("networks on the same task"))
     demo = verbs.add_parser("demo", help="the same on a bundled, simulated recording")
     demo.set_defaults(verb=_demo)
     demo.add_argument("-o", "--out", type=Path, metavar="OUT", default=Path("neurorec_demo"), help="folder of results")
@@ -162,8 +163,14 @@ def _add_fit_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--seed", type=int, metavar="N", help="from which everything random follows (default: 0)")
 
 
+def _add_network_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--networks", type=int, metavar="N", help="trained, of each kind (default: 3; 0: none)")
+    group.add_argument("--task", metavar="NAME", help="on which (default: what the trial table tells of)")
+
+
 _DATA = ("bin_width", "signal", "area", "area_map", "trials", "units", "covariate", "window", "block_length")
 _FIT = ("folds", "inner_folds", "family", "penalties", "l1_ratio", "edges", "steps")
+_NETWORK = {"networks": "n_networks", "task": "task"}
 _STUDY = ("preset", "information", "seed")
 
 
@@ -174,7 +181,8 @@ def _run(arguments: argparse.Namespace) -> int:
             return _refuse("name an NWB file, or a study file with --config")
         config = study.config_from_dict(_settings(arguments))
         return _study(config, arguments, arguments.out or Path("neurorec_out"), source=None)
-    given = [name for name in ("files", *_DATA, *_FIT, "draws", *_STUDY) if getattr(arguments, name) not in (None, [])]
+    options = ("files", *_DATA, *_FIT, "draws", *_NETWORK, *_STUDY)
+    given = [name for name in options if getattr(arguments, name) not in (None, [])]
     if given:
         return _refuse(f"--config does not go with {given[0].replace('_', '-')}; write it into {arguments.config}")
     out = arguments.out or arguments.config.parent
@@ -208,7 +216,7 @@ def _reproduce(arguments: argparse.Namespace) -> int:
     print(f"{found.seconds:.0f} s of computing. Written:")
     print("\n".join(f"  {path}" for path in found.written))
     for name, reason in found.failures.items():
-        print(f"neurorec: {name} takes no part: {reason}", file=sys.stderr)
+        print(f"neurorec: not analysed: {name}: {reason}", file=sys.stderr)
     return _PARTLY if found.failures else _DONE
 
 
@@ -254,7 +262,8 @@ def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
     fit = {name: given[name] for name in _FIT if name in given}
     if "draws" in given:
         fit["n_draws"] = given["draws"]
-    return {"data": data, "fit": fit} | {name: given[name] for name in _STUDY if name in given}
+    network = {name: given[option] for option, name in _NETWORK.items() if option in given}
+    return {"data": data, "fit": fit, "network": network} | {name: given[name] for name in _STUDY if name in given}
 
 
 def _area_map(items: Sequence[str]) -> dict[str, str]:
@@ -293,7 +302,7 @@ def _study(config: Any, arguments: argparse.Namespace, out: Path, *, source: Pat
     print(f"{outcome.seconds:.0f} s of computing{memory}. Written:")
     print("\n".join(f"  {path}" for path in outcome.written))
     for session, reason in outcome.failures.items():
-        print(f"neurorec: {session} takes no part: {reason}", file=sys.stderr)
+        print(f"neurorec: not analysed: {session}: {reason}", file=sys.stderr)
     return _PARTLY if outcome.failures else _DONE
 
 

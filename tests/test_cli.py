@@ -12,7 +12,7 @@ from neurorec import cli, study
 from neurorec.datasets import SimulatedArea, simulate_recording
 from neurorec.io import write_nwb
 
-QUICK = ["--folds", "2", "--inner-folds", "2", "--penalties", "0.1", "0.001"]
+QUICK = ["--folds", "2", "--inner-folds", "2", "--penalties", "0.1", "0.001", "--networks", "0"]
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def test_some_sessions_failing_is_an_exit_status_of_its_own(file, tmp_path, caps
     monkeypatch.setattr(study, "run_study", lambda config, out, **options: outcome)
     assert cli.main(["run", str(file), "absent.nwb", "-o", str(tmp_path)]) == 1
     shown = capsys.readouterr()
-    assert shown.err == "neurorec: absent takes no part: no such file\n"
+    assert shown.err == "neurorec: not analysed: absent: no such file\n"
     assert "1 s of computing, at most 1.00 GB. Written:" in shown.out
 
 

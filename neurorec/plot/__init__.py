@@ -17,6 +17,7 @@ from neurorec.plot.flow import flow_field
 from neurorec.plot.information import consistency_against_lag, cumulative_information_by_area, information_over_time
 from neurorec.plot.intervals import Interval, median_interval
 from neurorec.plot.lags import benefit_against_lag
+from neurorec.plot.likeness import kind_colours, likeness_by_kind
 from neurorec.plot.overview import population_rate, raster
 from neurorec.plot.palette import area_colours
 from neurorec.plot.power import power_against_sessions
@@ -75,8 +76,10 @@ __all__ = [
     "index_by_context",
     "index_of_subsamples",
     "information_over_time",
+    "kind_colours",
     "learning_curve",
     "likeness_by_area",
+    "likeness_by_kind",
     "line_attractor",
     "median_interval",
     "parts_by_area",

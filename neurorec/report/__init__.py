@@ -3,6 +3,7 @@
 from neurorec.report.calibration import CalibrationFacts, calibration_table, write_calibration
 from neurorec.report.facts import Provenance, SessionFacts, session_facts
 from neurorec.report.figures import SavedFigure, save_figures
+from neurorec.report.modelled import ModelledSession, networks_table, verdict
 from neurorec.report.page import render, write_report
 from neurorec.report.reproduction import (
     RankSum,
@@ -17,6 +18,7 @@ from neurorec.report.words import answer, describe_term
 
 __all__ = [
     "CalibrationFacts",
+    "ModelledSession",
     "Provenance",
     "RankSum",
     "ReproductionFacts",
@@ -28,11 +30,13 @@ __all__ = [
     "calibration_table",
     "describe_term",
     "medians_table",
+    "networks_table",
     "rank_sums",
     "render",
     "save_figures",
     "save_reproduction_figures",
     "session_facts",
+    "verdict",
     "write_calibration",
     "write_report",
     "write_reproduction",

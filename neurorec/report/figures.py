@@ -1,6 +1,6 @@
 """The numbered figures of a report, saved as PNG and SVG."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from neurorec.plot import (
     rates_by_area,
     uncoupled_against_coupled,
 )
+from neurorec.report.modelled import ModelledSession, save_modelled
 
 _DPI = 200
 
@@ -82,7 +83,11 @@ CAPTIONS = {
 
 
 def save_figures(
-    folder: Path, result: xr.Dataset, table: pd.DataFrame, recordings: Mapping[str, xr.Dataset]
+    folder: Path,
+    result: xr.Dataset,
+    table: pd.DataFrame,
+    recordings: Mapping[str, xr.Dataset],
+    modelled: Sequence[ModelledSession] = (),
 ) -> list[SavedFigure]:
     """Draw and save every figure of a report.
 
@@ -96,6 +101,8 @@ def save_figures(
         By area.
     recordings : mapping of str to xarray.Dataset
         By session.
+    modelled : sequence of ModelledSession
+        Networks on the sessions' tasks.
 
     Returns
     -------
@@ -132,6 +139,8 @@ def save_figures(
         figure, ax = _canvas(7.0, 4.2)
         benefit_against_lag(result, colours=colours, ax=ax)
         keep(figure, "benefit_against_lag", CAPTIONS["benefit_against_lag"])
+    for one in modelled:
+        save_modelled(one, keep, several=len(modelled) > 1)
     for session, recording in recordings.items():
         keep(_overview(recording, colours), f"recording_{session}", CAPTIONS["recording"].format(session=session))
     return saved

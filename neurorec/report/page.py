@@ -15,6 +15,7 @@ import xarray as xr
 from neurorec.recurrence import FEWEST_EVENTS
 from neurorec.report.facts import Provenance, SessionFacts
 from neurorec.report.figures import SavedFigure, save_figures
+from neurorec.report.modelled import ModelledSession, by_session
 from neurorec.report.tables import (
     area_label,
     by_area_table,
@@ -35,6 +36,7 @@ def write_report(
     *,
     sessions: Sequence[SessionFacts],
     provenance: Provenance,
+    modelled: Sequence[ModelledSession] = (),
 ) -> Path:
     """Save the figures and write ``report.html``.
 
@@ -52,6 +54,8 @@ def write_report(
         What was read.
     provenance : Provenance
         How the numbers were made.
+    modelled : sequence of ModelledSession
+        Networks on the sessions' tasks.
 
     Returns
     -------
@@ -60,10 +64,11 @@ def write_report(
     """
     folder = Path(folder)
     result = _with_enough_events(result)
-    figures = save_figures(folder / "figures", result, table, recordings)
+    figures = save_figures(folder / "figures", result, table, recordings, modelled)
     target = folder / "report.html"
     partial = target.with_name(".partial-report.html")
-    partial.write_text(render(result, table, figures, sessions=sessions, provenance=provenance), encoding="utf-8")
+    page = render(result, table, figures, sessions=sessions, provenance=provenance, modelled=modelled)
+    partial.write_text(page, encoding="utf-8")
     partial.replace(target)
     return target
 
@@ -75,6 +80,7 @@ def render(
     *,
     sessions: Sequence[SessionFacts],
     provenance: Provenance,
+    modelled: Sequence[ModelledSession] = (),
 ) -> str:
     """Set the page, pictures included.
 
@@ -84,7 +90,7 @@ def render(
         As for :func:`write_report`.
     figures : sequence of SavedFigure
         Already on disk.
-    sessions, provenance
+    sessions, provenance, modelled
         As for :func:`write_report`.
 
     Returns
@@ -104,6 +110,9 @@ def render(
         sessions=sessions,
         provenance=provenance,
         several=len(sessions) > 1,
+        modelled=modelled,
+        networks=by_session(modelled),
+        pictures=_of_networks(figures, modelled),
         method=table.attrs.get("method", ""),
         second_opinion=_second_opinion(table.attrs),
         p_overall=probability(float(table.attrs.get("p_overall", np.nan))),
@@ -138,6 +147,17 @@ def _template() -> jinja2.Template:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     return environment.from_string(text)
+
+
+def _of_networks(figures: Sequence[SavedFigure], modelled: Sequence[ModelledSession]) -> dict[str, list[dict]]:
+    """Figures of networks by session."""
+    found: dict[str, list[dict]] = {one.session: [] for one in modelled}
+    for figure in figures:
+        kind = _kind(figure)
+        session = next((name for name in found if kind.startswith("networks_") and kind.endswith(f"_{name}")), None)
+        if session is not None:
+            found[session].append(_shown(figure))
+    return found
 
 
 def _kind(figure: SavedFigure) -> str:

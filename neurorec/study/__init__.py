@@ -1,6 +1,14 @@
 """A study: from recordings and settings to results and a report, in stages that survive a kill."""
 
-from neurorec.study.config import DataSettings, FitSettings, StudyConfig, config_from_dict, config_to_toml, read_config
+from neurorec.study.config import (
+    DataSettings,
+    FitSettings,
+    NetworkSettings,
+    StudyConfig,
+    config_from_dict,
+    config_to_toml,
+    read_config,
+)
 from neurorec.study.recurrence_calibration import RecurrenceCalibration, calibrate_recurrence
 from neurorec.study.reproducing import Reproduction, reproduce_runyan2017
 from neurorec.study.running import StudyOutcome, run_study
@@ -8,6 +16,7 @@ from neurorec.study.running import StudyOutcome, run_study
 __all__ = [
     "DataSettings",
     "FitSettings",
+    "NetworkSettings",
     "RecurrenceCalibration",
     "Reproduction",
     "StudyConfig",

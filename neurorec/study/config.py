@@ -106,6 +106,42 @@ class FitSettings:
 
 
 @dataclass(frozen=True)
+class NetworkSettings:
+    """Networks that are trained on the session's task, and put beside its recording.
+
+    Parameters
+    ----------
+    n_networks : int
+        Of each kind, from different weights and trials; 0: this half of the study is left out.
+    kinds : tuple of str
+        Which, as in `neurorec.networks.NETWORKS`.
+    task : str, optional
+        A name of `neurorec.tasks.TASKS`; by default the task that the trial table tells of, if there is one.
+    recorded, modelled : tuple of str, optional
+        Columns of the trial table, and of the named task's trials, that mean the same.
+    anchor : str, optional
+        The named task's column of times that goes with the start of a trial; by default its first.
+    n_updates : int, optional
+        Most updates of the weights; by default what suits the task.
+    n_trials : int
+        On which networks are compared with the recording.
+    n_shuffles, n_bootstrap : int
+        Of the nulls and the intervals of the comparison.
+    """
+
+    n_networks: int = 3
+    kinds: tuple[str, ...] = ("leaky", "gru", "delay_feedforward")
+    task: str | None = None
+    recorded: tuple[str, ...] | None = None
+    modelled: tuple[str, ...] | None = None
+    anchor: str | None = None
+    n_updates: int | None = None
+    n_trials: int = 400
+    n_shuffles: int = 100
+    n_bootstrap: int = 100
+
+
+@dataclass(frozen=True)
 class StudyConfig:
     """A study: which recordings, which design, which fits.
 
@@ -115,6 +151,8 @@ class StudyConfig:
         What is read.
     fit : FitSettings
         How models are fitted.
+    network : NetworkSettings
+        Networks on the task, and how they are put beside the recordings.
     seed : int
         From which everything random follows.
     preset : str, optional
@@ -147,6 +185,17 @@ class StudyConfig:
     scaling = "spread"
     edges = "drop"
     n_draws = 100
+    <BLANKLINE>
+    [network]
+    n_networks = 3
+    kinds = [
+        "leaky",
+        "gru",
+        "delay_feedforward",
+    ]
+    n_trials = 400
+    n_shuffles = 100
+    n_bootstrap = 100
     """
 
     data: DataSettings = field(default_factory=DataSettings)
@@ -157,6 +206,7 @@ class StudyConfig:
     terms: tuple[dict, ...] | None = None
     session_terms: dict[str, tuple[dict, ...]] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
 
 
 def read_config(path: Path | str) -> StudyConfig:

@@ -15,7 +15,7 @@ from neurorec.recording import InputError
 from neurorec.recurrence import matched_sources
 from neurorec.report import ReproductionFacts, write_reproduction
 from neurorec.study.assembling import gather_codes, gather_draws, gather_units
-from neurorec.study.config import DataSettings, FitSettings, StudyConfig
+from neurorec.study.config import DataSettings, FitSettings, NetworkSettings, StudyConfig
 from neurorec.study.designing import complete_config, match_sessions, terms_of
 from neurorec.study.manifest import package_versions
 from neurorec.study.presets import apply_preset
@@ -123,7 +123,10 @@ def reproduce_runyan2017(
     fit = FitSettings(
         folds=n_folds, inner_folds=2, n_draws=n_draws, penalties=None if penalties is None else tuple(penalties)
     )
-    config = apply_preset(StudyConfig(data=DataSettings(files=chosen), fit=fit, seed=seed, preset=_PRESET))
+    alone = NetworkSettings(n_networks=0)  # the paper trained none
+    config = apply_preset(
+        StudyConfig(data=DataSettings(files=chosen), fit=fit, network=alone, seed=seed, preset=_PRESET)
+    )
     config = _fitted_to(config, out / "study")
     how: dict[str, Any] = {"command": command, "n_jobs": n_jobs, "say": say, "progress": progress}
     main = run_study(config, out / "study", **how)

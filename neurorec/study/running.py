@@ -11,7 +11,7 @@ from tqdm import tqdm
 from neurorec.io import load_dataset, load_tree, save_dataset, save_tree
 from neurorec.recording import InputError
 from neurorec.recurrence import all_units, by_area, pool_sessions
-from neurorec.report import Provenance, SessionFacts, describe_term, session_facts, write_report
+from neurorec.report import ModelledSession, Provenance, SessionFacts, describe_term, session_facts, write_report
 from neurorec.study.config import StudyConfig
 from neurorec.study.designing import (
     check_information,
@@ -22,6 +22,7 @@ from neurorec.study.designing import (
     terms_of,
 )
 from neurorec.study.manifest import Manifest, package_versions
+from neurorec.study.modelling import NO_TASK, find_match, load_modelled, model_session
 from neurorec.study.presets import apply_preset
 from neurorec.study.session import Session, fit_session, name_sessions, plan_steps, read_session
 from neurorec.study.settings import settings_text, text_hash
@@ -116,8 +117,9 @@ def run_study(
         config = match_sessions(config, _Recordings(sessions))
         sessions = _fit_all(sessions, config, manifest, errors, bar, say, out, n_jobs)
         result, table = _pool(sessions, config, manifest, out, bar)
+        modelled = _model_all(sessions, config, manifest, bar, say, out, n_jobs)
         bar.set_description("figures and report")
-        _report(out, all_units(result), table, sessions, manifest, text)
+        _report(out, all_units(result), table, sessions, manifest, text, modelled)
         bar.update()
     manifest.status = "finished"
     manifest.write(out)
@@ -188,15 +190,52 @@ def _fit_all(
     return fitted
 
 
+def _model_all(
+    sessions: list[Session],
+    config: StudyConfig,
+    manifest: Manifest,
+    bar: tqdm,
+    say: Callable[[str], None],
+    out: Path,
+    n_jobs: int | None,
+) -> list[ModelledSession]:
+    """Networks on every session's task; what goes wrong here, or is not known, costs nothing of the rest."""
+    found, chosen = [], sessions if config.network.n_networks else []
+    bar.total += len(chosen)
+    for session in chosen:
+
+        def tell(step: str, name: str = session.name) -> None:
+            bar.set_description(f"{name}: {step}")
+
+        try:
+            match, one = find_match(config.network, session.recording()), ModelledSession(session.name, missing=NO_TASK)
+            if match is not None:
+                manifest.records[session.name] += model_session(session, config, match, n_jobs=n_jobs, progress=tell)
+                one = load_modelled(session, config, match)
+            found.append(one)
+        except Exception as error:
+            said = _said(error)
+            manifest.failures[f"{session.name}: networks"] = said
+            found.append(ModelledSession(session.name, missing=said))
+            say(f"{session.name}: no networks: {said}")
+        manifest.write(out)
+        bar.update()
+    return found
+
+
 def _note_failure(
     session: Session, error: Exception, manifest: Manifest, errors: dict[str, Exception], say: Callable[[str], None]
 ) -> None:
-    """Keep a session's error for the end; others go on. What is no InputError or OSError is named by its type."""
+    """Keep a session's error for the end; others go on."""
     errors[session.name] = error
-    expected = isinstance(error, InputError | OSError)
-    manifest.failures[session.name] = str(error) if expected else f"{type(error).__name__}: {error}"
+    manifest.failures[session.name] = _said(error)
     if len(manifest.config.data.files) > 1:  # the only one's error is raised
         say(f"{session.name} could not be analysed: {manifest.failures[session.name]}")
+
+
+def _said(error: Exception) -> str:
+    """What an error says; what is no InputError or OSError is named by its type."""
+    return str(error) if isinstance(error, InputError | OSError) else f"{type(error).__name__}: {error}"
 
 
 def _pool(
@@ -249,7 +288,13 @@ def _design(config: StudyConfig) -> tuple[str, ...]:
 
 
 def _report(
-    out: Path, result: xr.Dataset, table: pd.DataFrame, sessions: list[Session], manifest: Manifest, text: str
+    out: Path,
+    result: xr.Dataset,
+    table: pd.DataFrame,
+    sessions: list[Session],
+    manifest: Manifest,
+    text: str,
+    modelled: list[ModelledSession],
 ) -> None:
     """Write figures and page."""
     recordings = _Recordings(sessions)
@@ -274,4 +319,4 @@ def _report(
         failures=manifest.failures,
         simulated=simulated,
     )
-    write_report(out, result, table, recordings, sessions=facts, provenance=provenance)
+    write_report(out, result, table, recordings, sessions=facts, provenance=provenance, modelled=modelled)

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from neurorec.report import Provenance, by_area_table, session_facts, write_report
+from neurorec.report import ModelledSession, Provenance, by_area_table, session_facts, write_report
 from neurorec.report.tables import convergence_table
 
 _VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -41,7 +41,10 @@ def page(tmp_path, result, table, recording) -> str:
         design_left_out={"choice": "the same in every trial"},
         failures={"other": "truncated"},
     )
-    path = write_report(tmp_path, result, table, {"odd": recording}, sessions=[facts], provenance=provenance)
+    none = [ModelledSession("odd", missing="its table <b> tells of no task")]
+    path = write_report(
+        tmp_path, result, table, {"odd": recording}, sessions=[facts], provenance=provenance, modelled=none
+    )
     return path.read_text(encoding="utf-8")
 
 
@@ -58,6 +61,7 @@ def test_the_page_says_everything(page):
     for text in (
         "explain 0.100",
         "statistical dependence, never a synapse",
+        "No network was trained: its table &lt;b&gt; tells of no task.",
         "280 of 300; left out of every model: 20 (filters reach over an edge)",
         "mouse 7",
         "abc123",

@@ -10,7 +10,7 @@ import pytest
 from neurorec.datasets import SimulatedArea, simulate_recording
 from neurorec.io import write_nwb
 from neurorec.recurrence import by_area
-from neurorec.study import DataSettings, FitSettings, StudyConfig, running
+from neurorec.study import DataSettings, FitSettings, NetworkSettings, StudyConfig, running
 
 TERMS = (
     {"kind": "Event", "name": "start", "basis": {"shape": "raised_cosine", "n": 2, "window": [0.0, 0.5]}},
@@ -24,7 +24,7 @@ QUICK = FitSettings(folds=2, inner_folds=2, penalties=(0.1, 0.001), n_draws=2, s
 def light(monkeypatch):
     """Studies without figures and with a short bootstrap, for what does not depend on either."""
 
-    def write_page(folder, result, table, recordings, *, sessions, provenance):
+    def write_page(folder, result, table, recordings, *, sessions, provenance, modelled=()):
         facts = "".join(f"{s.name}: {s.n_trials} of {s.block_length:g} s" for s in sessions)
         (folder / "report.html").write_text(f"{facts} {provenance.failures}")
 
@@ -48,4 +48,5 @@ def session_files(tmp_path_factory) -> list[Path]:
 @pytest.fixture(scope="session")
 def quick_config(session_files) -> StudyConfig:
     """A study of the first session."""
-    return StudyConfig(DataSettings(files=(str(session_files[0]),), bin_width=0.03), QUICK, terms=TERMS)
+    data = DataSettings(files=(str(session_files[0]),), bin_width=0.03)
+    return StudyConfig(data, QUICK, terms=TERMS, network=NetworkSettings(n_networks=0))

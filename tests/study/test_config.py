@@ -6,7 +6,15 @@ from dataclasses import replace
 import pytest
 
 from neurorec.recording import FileError, InputError
-from neurorec.study import DataSettings, FitSettings, StudyConfig, config_from_dict, config_to_toml, read_config
+from neurorec.study import (
+    DataSettings,
+    FitSettings,
+    NetworkSettings,
+    StudyConfig,
+    config_from_dict,
+    config_to_toml,
+    read_config,
+)
 
 FULL = StudyConfig(
     data=DataSettings(
@@ -21,6 +29,7 @@ FULL = StudyConfig(
         block_length=10.0,
     ),
     fit=FitSettings(folds=3, family="poisson", penalties=(float("inf"), 1.0, 1e-4), l1_ratio=0.5, gap=0.1),
+    network=NetworkSettings(n_networks=1, kinds=("gru",), task="flip_flop", recorded=("cue",), n_updates=50),
     seed=7,
     terms=({"kind": "Drift"}, {"kind": "History", "basis": {"shape": "boxcar", "n": 2, "window": [0.01, 0.1]}}),
     session_terms={"a": ({"kind": "Drift"},)},
@@ -38,7 +47,7 @@ def test_every_setting_survives_the_file(tmp_path):
 def test_unset_settings_are_not_written():
     text = config_to_toml(StudyConfig(DataSettings(files=("a.nwb",))))
     assert "family" not in text
-    assert set(tomllib.loads(text)) == {"seed", "data", "fit"}
+    assert set(tomllib.loads(text)) == {"seed", "data", "fit", "network"}
 
 
 def test_relative_files_start_at_the_study_file(tmp_path):
