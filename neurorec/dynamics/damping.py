@@ -45,6 +45,14 @@ def solve_damped(jacobians: NDArray, velocity: NDArray, damping: NDArray) -> NDA
     return out
 
 
+def unit_steps(F: UnitVelocity, at: At, damping: NDArray) -> tuple[NDArray, NDArray]:
+    """The same as `damped_steps`, of a small network, whose Jacobians are never in memory."""
+    memory, velocity = np.ascontiguousarray(at.memory), np.ascontiguousarray(at.velocity)
+    steps, promised = np.empty_like(velocity), np.empty_like(damping)
+    _unit_lanes(F.weights, F.leak, F.currents, memory, velocity, damping, steps, promised)
+    return steps, promised
+
+
 def approximate_steps(F: UnitVelocity, at: At, damping: NDArray, n_products: int) -> tuple[NDArray, NDArray]:
     """The same as `damped_steps`, roughly, by conjugate gradients (CGLS, Bjorck 1996) and without a Jacobian."""
     step, left = np.zeros_like(at.velocity), -at.velocity
@@ -98,14 +106,61 @@ def _solve_lanes(jacobians, velocity, damping, out):
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=_SUMS)
+def _unit_lanes(weights, leak, currents, memory, velocity, damping, steps, promised):
+    """The same of a network of units, whose Jacobians are made lane by lane; and the speeds promised."""
+    n_points, n = velocity.shape
+    kind = velocity.dtype
+    J, A = np.empty((n, n, LANES), kind), np.empty((n, n, LANES), kind)
+    F, x, M = np.empty((n, LANES), kind), np.empty((n, LANES), kind), np.empty((n, LANES), kind)
+    D, pivot, square = np.empty(LANES, kind), np.empty(LANES, kind), np.empty(LANES, kind)
+    for low in range(0, n_points, LANES):
+        for c in range(LANES):
+            point = min(low + c, n_points - 1)
+            D[c] = damping[point]
+            for i in range(n):
+                F[i, c], M[i, c] = velocity[point, i], memory[point, i]
+        _unit_jacobians(weights, leak, currents, M, J)
+        _normal_equations(J, F, D, A, x)
+        M[:] = x
+        _factor(A, pivot)
+        _substitute(A, x)
+        square[:] = 0
+        for i in range(n):  # |J s + F|^2, as (J'J + D) s = -J'F
+            for c in range(LANES):
+                square[c] += F[i, c] * F[i, c] - x[i, c] * (M[i, c] + D[c] * x[i, c])
+        for c in range(min(LANES, n_points - low)):
+            promised[low + c] = square[c] / 2
+            for i in range(n):
+                steps[low + c, i] = x[i, c]
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=_SUMS)
+def _unit_jacobians(weights, leak, currents, memory, J):
+    """``a f' W - a``, or of currents ``a W f' - a``, from ``a f'``; lanes last."""
+    n = len(weights)
+    for i in range(n):
+        for j in range(n):
+            of = j if currents else i
+            for c in range(LANES):
+                J[i, j, c] = weights[i, j] * memory[of, c]
+        for c in range(LANES):
+            J[i, i, c] -= leak
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=_SUMS)
 def _normal_equations(J, F, D, A, x):
-    """``A = J'J + D`` below the diagonal, ``x = -J'F``; lanes last."""
+    """``A = J'J + D`` below the diagonal, ``x = -J'F``; lanes last. Four rows at a time: sums pass through memory."""
     n = J.shape[0]
+    whole = n - n % 4
     total = np.empty(LANES, J.dtype)
     for i in range(n):
         for j in range(i + 1):
             total[:] = 0
-            for k in range(n):
+            for k in range(0, whole, 4):
+                for c in range(LANES):
+                    one = J[k, i, c] * J[k, j, c] + J[k + 1, i, c] * J[k + 1, j, c]
+                    total[c] += one + (J[k + 2, i, c] * J[k + 2, j, c] + J[k + 3, i, c] * J[k + 3, j, c])
+            for k in range(whole, n):
                 for c in range(LANES):
                     total[c] += J[k, i, c] * J[k, j, c]
             A[i, j] = total
@@ -123,9 +178,14 @@ def _factor(A, total):
     """Cholesky's factor over A, the diagonal inverted; lanes last."""
     n = A.shape[0]
     for j in range(n):
+        whole = j - j % 4
         for i in range(j, n):
             total[:] = A[i, j]
-            for k in range(j):
+            for k in range(0, whole, 4):
+                for c in range(LANES):
+                    one = A[i, k, c] * A[j, k, c] + A[i, k + 1, c] * A[j, k + 1, c]
+                    total[c] -= one + (A[i, k + 2, c] * A[j, k + 2, c] + A[i, k + 3, c] * A[j, k + 3, c])
+            for k in range(whole, j):
                 for c in range(LANES):
                     total[c] -= A[i, k, c] * A[j, k, c]
             if i == j:

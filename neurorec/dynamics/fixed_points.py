@@ -224,11 +224,15 @@ def saturation(n_starts_of_point: ArrayLike, n_starts: int) -> NDArray[np.float6
     >>> saturation([2, 1], 3).round(3).tolist()
     [1.0, 1.667, 2.0]
     """
-    counts, k = np.asarray(n_starts_of_point)[:, None], np.arange(1, n_starts + 1)
-    rest = n_starts - counts
-    with np.errstate(invalid="ignore"):
-        logs = gammaln(rest + 1) - gammaln(rest - k + 1) - gammaln(n_starts + 1) + gammaln(n_starts - k + 1)
-    return (1 - np.where(k <= rest, np.exp(np.where(k <= rest, logs, 0)), 0.0)).sum(axis=0)
+    rest, k = n_starts - np.asarray(n_starts_of_point, dtype=int), np.arange(1, n_starts + 1)
+    factorials = gammaln(np.arange(1, n_starts + 2))
+    missed = np.zeros(n_starts)
+    for left in rest:  # points that none of k starts leads to
+        few = k[:left]
+        missed[:left] += np.exp(
+            factorials[left] - factorials[left - few] - factorials[n_starts] + factorials[n_starts - few]
+        )
+    return len(rest) - missed
 
 
 def _begin(

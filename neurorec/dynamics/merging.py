@@ -4,40 +4,45 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-CELLS = 64  # of a grid over two coordinates of the states, along each
+CELLS = 24  # of a grid over three coordinates of the states, along each
+
+
+_EDGE = CELLS + 2  # with an empty layer around
+_NEAR = np.array([(i * _EDGE + j) * _EDGE + k for i in (0, -1, 1) for j in (0, -1, 1) for k in (0, -1, 1)])
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def follow(states, order, radius, row, column):
+def follow(states, order, radius, place):
     """Whom each state ``(point,)`` follows, in an order: a leader within a radius, or else itself.
 
-    ``row, column (point,)`` are its place in a grid whose cells are as wide as the radius or wider.
+    ``place (point,)`` is where it is in a grid, in one number, whose cells are as wide as the radius or wider.
     """
     n_points, n_states = states.shape
     leader = np.arange(n_points)
-    newest = np.full((CELLS + 2, CELLS + 2), -1)  # leader of each cell, with an empty edge
+    newest = np.full(_EDGE**3, -1)  # leader of each cell
     older = np.full(n_points, -1)
     square = radius * radius
-    for k in order:
+    for point in order:
         found = -1
-        for i in range(row[k], row[k] + 3):
-            for j in range(column[k], column[k] + 3):
-                other = newest[i, j]
-                while other >= 0 and found < 0:
-                    total = states[k, 0] - states[k, 0]
-                    for s in range(n_states):
-                        apart = states[k, s] - states[other, s]
-                        total += apart * apart
-                        if total > square:
-                            break
-                    if total <= square:
-                        found = other
-                    other = older[other]
+        for near in _NEAR:
+            other = newest[place[point] + near]
+            while other >= 0 and found < 0:
+                total = states[point, 0] - states[point, 0]
+                for s in range(n_states):
+                    apart = states[point, s] - states[other, s]
+                    total += apart * apart
+                    if total > square:
+                        break
+                if total <= square:
+                    found = other
+                other = older[other]
+            if found >= 0:
+                break
         if found < 0:
-            older[k] = newest[row[k] + 1, column[k] + 1]
-            newest[row[k] + 1, column[k] + 1] = k
+            older[point] = newest[place[point]]
+            newest[place[point]] = point
         else:
-            leader[k] = found
+            leader[point] = found
     return leader
 
 
@@ -53,11 +58,13 @@ def merge(states: NDArray, order: NDArray, radius: float) -> NDArray[np.int64]:
     """
     if not len(states) or not radius > 0:
         return np.arange(len(states))
-    along = np.argsort(states.var(axis=0))[[-1, -2 if states.shape[1] > 1 else -1]]
-    seen = states[:, along] - states[:, along].min(axis=0)
-    cell = np.maximum(1.001 * radius, seen.max(axis=0) / (CELLS - 0.5))
-    row, column = np.ascontiguousarray((seen / cell).astype(np.int64).T)
-    return follow(np.ascontiguousarray(states), order, states.dtype.type(radius), row, column)
+    low = states.min(axis=0)
+    wide = states.max(axis=0) - low
+    along = np.argsort(wide)[-3:]
+    cell = np.maximum(1.001 * radius, wide[along] / (CELLS - 0.5))
+    cells = ((states[:, along] - low[along]) / cell).astype(np.int64) + 1
+    place = cells @ _EDGE ** np.arange(len(along)) + sum(_EDGE**k for k in range(len(along), 3))
+    return follow(np.ascontiguousarray(states), order, states.dtype.type(radius), place)
 
 
 def merge_groups(states: NDArray, groups: NDArray, order: NDArray, radius: float) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from neurorec.dynamics.damping import SMALL, approximate_steps, damped_steps, rows
+from neurorec.dynamics.damping import SMALL, approximate_steps, damped_steps, rows, unit_steps
 from neurorec.dynamics.merging import merge_groups
 from neurorec.dynamics.velocities import At, UnitVelocity, Velocity
 
@@ -129,7 +129,9 @@ def _begin(F: Velocity, states: NDArray, inputs: NDArray) -> _Now:
 def _advance(F: Velocity, now: _Now, *, n_products: int) -> _Now:
     """One step of each; what would not lower its speed stays where it is, and is damped more."""
     damping = now.damping * np.sqrt(2 * now.q)
-    if isinstance(F, UnitVelocity) and now.states.shape[1] > SMALL and len(now.index) > _MANY:
+    if isinstance(F, UnitVelocity) and now.states.shape[1] <= SMALL:
+        step, promised = unit_steps(F, now.at, damping)
+    elif isinstance(F, UnitVelocity) and len(now.index) > _MANY:
         step, promised = approximate_steps(F, now.at, damping, n_products)
     else:
         step, promised = damped_steps(F, now.states, now.drive, now.at, damping)

@@ -56,11 +56,11 @@ class UnitVelocity:
     """Of an Elman or a leaky cell: ``a (f(W x + V u + b) - x)``, or of currents ``a (W f(x) + V u + b - x)``."""
 
     def __init__(self, cell: Elman | Leaky, dtype: Any) -> None:
-        self._weights = np.ascontiguousarray(plain_weights(cell.recurrent), dtype=dtype)
-        self._turned = np.ascontiguousarray(self._weights.T)
+        self.weights = np.ascontiguousarray(plain_weights(cell.recurrent), dtype=dtype)
+        self._turned = np.ascontiguousarray(self.weights.T)
         self._input, self._bias = (np.asarray(values, dtype=dtype) for values in (cell.input, cell.bias))
-        self._leak = self._weights.dtype.type(1.0 if isinstance(cell, Elman) else cell.leak)
-        self._currents = isinstance(cell, Leaky) and cell.form == "current"
+        self.leak = self.weights.dtype.type(1.0 if isinstance(cell, Elman) else cell.leak)
+        self.currents = isinstance(cell, Leaky) and cell.form == "current"
         self._value, self._slope = _FORMS[cell.nonlinearity]
 
     def drive(self, inputs: NDArray) -> NDArray:
@@ -69,29 +69,29 @@ class UnitVelocity:
 
     def at(self, states: NDArray, drive: NDArray) -> At:
         """See `Velocity`; the memory is ``a f'``."""
-        if self._currents:
+        if self.currents:
             rate = self._value(states)
             after = rate @ self._turned + drive
         else:
             rate = after = self._value(states @ self._turned + drive)
-        return At(self._leak * (after - states), self._leak * self._slope(rate))
+        return At(self.leak * (after - states), self.leak * self._slope(rate))
 
     def jacobians(self, states: NDArray, drive: NDArray, at: At) -> NDArray:
         """See `Velocity`."""
-        slope = at.memory[:, None, :] if self._currents else at.memory[:, :, None]
-        found = slope * self._weights
-        found.reshape(len(found), -1)[:, :: states.shape[1] + 1] -= self._leak
+        slope = at.memory[:, None, :] if self.currents else at.memory[:, :, None]
+        found = slope * self.weights
+        found.reshape(len(found), -1)[:, :: states.shape[1] + 1] -= self.leak
         return found
 
     def forward(self, memory: NDArray, v: NDArray) -> NDArray:
         """``dF/dx v``, without the Jacobian."""
-        moved = (memory * v) @ self._turned if self._currents else memory * (v @ self._turned)
-        return moved - self._leak * v
+        moved = (memory * v) @ self._turned if self.currents else memory * (v @ self._turned)
+        return moved - self.leak * v
 
     def backward(self, memory: NDArray, v: NDArray) -> NDArray:
         """``v dF/dx``, without the Jacobian."""
-        moved = memory * (v @ self._weights) if self._currents else (memory * v) @ self._weights
-        return moved - self._leak * v
+        moved = memory * (v @ self.weights) if self.currents else (memory * v) @ self.weights
+        return moved - self.leak * v
 
 
 class RuleVelocity:

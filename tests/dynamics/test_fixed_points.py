@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
-from neurorec.dynamics.damping import approximate_steps, solve_damped
+from neurorec.dynamics.damping import approximate_steps, damped_steps, solve_damped, unit_steps
 from neurorec.dynamics.fixed_points import find_fixed_points, sample_starts, saturation
 from neurorec.dynamics.merging import merge, merge_groups
 from neurorec.dynamics.of_network import fixed_points_of, line_attractor_of
@@ -261,6 +261,20 @@ def test_damped_steps_solve_the_normal_equations(n_points, n_states, kind):
     np.testing.assert_allclose(step, expected, atol=2e-5 if kind == "f" else 1e-12)
 
 
+@pytest.mark.parametrize("form", ["rate", "current"])
+@pytest.mark.parametrize(("n_points", "n_states", "kind"), [(1, 1, "d"), (37, 6, "f"), (16, 7, "d"), (5, 24, "d")])
+def test_steps_of_small_networks_are_the_same_without_their_jacobians(form, n_points, n_states, kind):
+    rng = np.random.default_rng(0)
+    F = UnitVelocity(Leaky.random(1, n_states, form=form, rng=rng), np.dtype(kind))
+    states, drive = rng.standard_normal((n_points, n_states)).astype(kind), F.drive(np.zeros((n_points, 1)))
+    at, damping = F.at(states, drive), rng.uniform(0.1, 1, n_points).astype(kind)
+    expected, promised = damped_steps(F, states, drive, at, damping)
+    step, told = unit_steps(F, at, damping)
+    assert step.dtype == told.dtype == kind
+    np.testing.assert_allclose(step, expected, atol=2e-5 if kind == "f" else 1e-12)
+    np.testing.assert_allclose(told, promised, rtol=1e-4 if kind == "f" else 1e-10, atol=1e-5 if kind == "f" else 1e-13)
+
+
 def test_conjugate_gradients_come_to_the_same_step():
     rng = np.random.default_rng(0)
     network = with_readout(Leaky.random(1, 30, rng=rng), 1, rng=rng)
@@ -303,6 +317,7 @@ def test_saturation_is_the_mean_over_all_choices_of_starts():
     rng = np.random.default_rng(0)
     drawn = [[len(set(rng.choice(of_start, k, replace=False)) - {-1}) for _ in range(4000)] for k in range(1, 8)]
     np.testing.assert_allclose(saturation([3, 2, 1], 7), np.mean(drawn, axis=1), atol=0.03)
+    np.testing.assert_allclose(saturation([7], 7), 1)
 
 
 def test_starts_are_states_with_noise_in_their_own_unit():
