@@ -260,7 +260,8 @@ def trajectories_together(
     ax.set_aspect("equal", adjustable="datalim")
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=8.5, handlelength=2.2)
     left = float(found["held_out"].sel(system=system))
-    text = f"{system} meets {100 * (1 - left):.0f} % of the recording's variance on held-out conditions"
+    met = f"meets {100 * (1 - left):.0f} % of" if left < 1 else "meets nothing of"
+    text = f"{system} {met} the recording's variance on held-out conditions"
     note(ax, (text + ("; drawn at its size" if same_size else "")) if np.isfinite(left) else "")
     return ax
 

@@ -145,6 +145,8 @@ def test_trajectories_are_drawn_by_condition_in_order(found):
     small = [line for line in own.get_lines() if len(line.get_xdata()) == 6][1]
     np.testing.assert_allclose(small.get_xdata(), found["trajectory"][1, 1, :, 0])
     assert ax.texts[-1].get_text().startswith("leaky meets 25 % of the recording's variance")
+    worse = found.assign(held_out=("system", [np.nan, 1.02]))  # further off than the recording's mean
+    assert "meets nothing of" in trajectories_together(worse, "leaky", ax=Figure().add_subplot()).texts[-1].get_text()
     for arguments in ({"components": (0, 3)}, {"order": ["1"]}):
         with pytest.raises(InputError, match="system, order and components"):
             trajectories_together(found, "leaky", **arguments)
