@@ -17,6 +17,7 @@ from neurorec.dynamics.subspaces.labelled import (
     tangling_by_condition,
     targeted_subspace,
 )
+from neurorec.dynamics.subspaces.loops import Loops, circular_coordinate, persistent_loops
 from neurorec.dynamics.subspaces.principal import (
     Aligned,
     HeldOutVariance,
@@ -29,6 +30,7 @@ from neurorec.dynamics.subspaces.principal import (
     project,
     variance_by,
 )
+from neurorec.dynamics.subspaces.ring import Ring, find_ring, ring_of_population
 from neurorec.dynamics.subspaces.rotations import Rotations, rotational_dynamics
 from neurorec.dynamics.subspaces.tangling import trajectory_tangling
 from neurorec.dynamics.subspaces.targeted import Targeted, targeted_axes
@@ -40,24 +42,30 @@ __all__ = [
     "DemixingTest",
     "Dimensionality",
     "HeldOutVariance",
+    "Loops",
     "PrincipalComponents",
+    "Ring",
     "Rotations",
     "Targeted",
     "align_scores",
     "average_trials",
     "choose_demixing_penalty",
+    "circular_coordinate",
     "compare_parts",
     "condition_averages",
     "demixed_components",
     "demixed_subspace",
     "dimensionality_of_averages",
+    "find_ring",
     "held_out_variance",
     "in_components",
     "marginalise",
     "participation_ratio",
+    "persistent_loops",
     "principal_components",
     "principal_subspace",
     "project",
+    "ring_of_population",
     "rotational_dynamics",
     "rotational_subspace",
     "tangling_by_condition",
