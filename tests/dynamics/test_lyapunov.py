@@ -105,6 +105,25 @@ def test_random_networks_turn_chaotic_between_gains_of_08_and_13():
     assert signs == [-1, 1]
 
 
+def test_exponents_are_those_of_an_orthogonalisation_in_every_step():
+    """As in the paper, in NumPy; few enough steps for chaos not to part what rounds differently."""
+    n, n_washout, n_steps = 30, 40, 160
+    weights = 1.5 * np.random.default_rng(2).standard_normal((n, n)) / np.sqrt(n)
+    start = np.random.default_rng(3).standard_normal(n)
+    found = lyapunov_spectrum(lambda x, u: jnp.tanh(x @ weights.T), start, n_steps=n_steps, n_washout=n_washout)
+    assert 1 < found.every < n_steps // 20
+    state, frame, growth = start, np.eye(n), np.zeros((n_washout + n_steps, n))
+    for step in growth:
+        state = np.tanh(weights @ state)
+        frame, r = np.linalg.qr((1 - state**2)[:, None] * (weights @ frame))
+        step[:] = np.log(np.abs(np.diagonal(r)))
+    expected = growth[n_washout:].reshape(20, -1, n).mean(axis=1)
+    np.testing.assert_allclose(found.exponents, np.sort(expected.mean(axis=0))[::-1], atol=1e-6)
+    order = np.argsort(-expected.mean(axis=0))
+    running = np.cumsum(expected[:, order], axis=0) / np.arange(1, 21)[:, None]
+    np.testing.assert_allclose(found.running, running, atol=1e-6)
+
+
 def test_exponents_below_the_edge_are_those_of_the_origin():
     n = 60
     step = random_network(0.6, n, seed=3)
