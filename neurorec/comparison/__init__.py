@@ -4,7 +4,7 @@ from neurorec.comparison.alignment import KernelAlignment, kernel_alignment
 from neurorec.comparison.arrays import PairedRows, paired_rows
 from neurorec.comparison.canonical import CanonicalCorrelations, canonical_correlations
 from neurorec.comparison.ceiling import NoiseCeiling, noise_ceiling
-from neurorec.comparison.comparing import compare
+from neurorec.comparison.comparing import Role, compare
 from neurorec.comparison.delay_maps import DelayMap, delay_map
 from neurorec.comparison.dissimilarity import (
     RepresentationalSimilarity,
@@ -53,6 +53,7 @@ __all__ = [
     "PairwiseDistances",
     "Procrustes",
     "RepresentationalSimilarity",
+    "Role",
     "ShapeDistance",
     "TopologyComparison",
     "TransitionComparison",

@@ -71,7 +71,7 @@ def side_in(name: str, cut: xr.Dataset | NDArray, names: list[str], *, scaled: b
             found, remedy = str(len(cut)), "put them in sorted order of their names"
             expected = f"means of {len(names)} conditions: {first_offenders(names)}"
             raise InputError(name, expected=expected, found=found, remedy=remedy)
-    side, units = side_of(activity, label, len(names), scaled=scaled, by_step=by_step)
-    if not units.size:
+    side = side_of(activity, label, len(names), scaled=scaled, by_step=by_step)
+    if not side.units.size:
         raise InputError(name, expected="units that vary", found="none", remedy="leave it out")
     return side

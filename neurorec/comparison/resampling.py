@@ -23,6 +23,10 @@ class Side(NamedTuple):
         Of them.
     by_step : bool
         Whether the mean over conditions is taken off at every step.
+    units : ndarray of int (unit,)
+        Which of all there were: those that vary and are known throughout.
+    scale : ndarray (unit,)
+        By which each was divided.
     """
 
     filled: NDArray[np.float64]
@@ -30,6 +34,8 @@ class Side(NamedTuple):
     label: NDArray[np.int64]
     n_conditions: int
     by_step: bool
+    units: NDArray[np.int64]
+    scale: NDArray[np.float64]
 
     def weights(self) -> NDArray[np.float64]:
         """Each trial once ``(condition, trial)``."""
@@ -76,10 +82,8 @@ class Side(NamedTuple):
         return spearman_brown(total / count, 2) if count else np.full(total.shape, np.nan)
 
 
-def side_of(
-    activity: NDArray, label: NDArray[np.int64], n_conditions: int, *, scaled: bool, by_step: bool
-) -> tuple[Side, NDArray[np.int64]]:
-    """A side from trials ``(trial, time, unit)``, and the units that it has.
+def side_of(activity: NDArray, label: NDArray[np.int64], n_conditions: int, *, scaled: bool, by_step: bool) -> Side:
+    """A side from trials ``(trial, time, unit)``.
 
     Units without any known value in a step and condition that others have are left out, and so are silent ones. Where
     `scaled`, a unit is divided by its standard deviation over all trials and steps plus the median one: labels play no
@@ -97,10 +101,9 @@ def side_of(
     units = np.flatnonzero(whole & (spread > 1e-12))
     filled, spread = filled[..., units], spread[units]
     known = known if known.shape[-1] == 1 else known[..., units]
-    if scaled and units.size:
-        filled = filled / (spread + np.median(spread))
-    filled = np.ascontiguousarray(filled)  # sums over trials are then products without a copy
-    return Side(filled, known, label, n_conditions, by_step), units
+    scale = spread + np.median(spread) if scaled and units.size else np.ones(units.size)
+    filled = np.ascontiguousarray(filled / scale)  # sums over trials are then products without a copy
+    return Side(filled, known, label, n_conditions, by_step, units, scale)
 
 
 def centred_interval(value: NDArray, draws: NDArray, level: float) -> tuple[NDArray, NDArray]:

@@ -30,6 +30,9 @@ class AlignedTrajectories(NamedTuple):
         Shares of each side's variance (within all components that were rotated) along these.
     converged : bool
         Whether rotation and warp came to rest.
+    loading : ndarray (unit, component)
+    offset : ndarray (component,)
+        ``activity @ loading + offset`` brings any activity of y into these components.
     """
 
     distance: float
@@ -41,6 +44,8 @@ class AlignedTrajectories(NamedTuple):
     variance_x: NDArray[np.float64]
     variance_y: NDArray[np.float64]
     converged: bool
+    loading: NDArray[np.float64]
+    offset: NDArray[np.float64]
 
 
 class _Fit(NamedTuple):
@@ -110,7 +115,7 @@ def align_trajectories(
     if warp == "none":
         n = min(part.shape[1] for part in parts)
         parts = [part[:, :n] for part in parts]
-    a, b = _same_components(parts, n_components)
+    (a, _, _), (b, middle, loading) = _same_components(parts, n_components)
     fit = _fit(a, b, warp, n_knots, reach)
     moved = warped(b, fit.place) @ fit.rotation + fit.offset
     total = _squares(a - a.mean(axis=(0, 1)))
@@ -118,7 +123,11 @@ def align_trajectories(
     unwarped = held if warp == "none" else _held_out(a, b, "none", n_knots, reach)
     share_a, share_b = (v / max(v.sum(), 1e-300) for v in (a.var(axis=(0, 1)), moved.var(axis=(0, 1))))
     left = apart(a, b @ fit.rotation + fit.offset, fit.place) / total
-    return AlignedTrajectories(left, held, unwarped, a, moved, fit.place, share_a, share_b, fit.converged)
+    loading = loading @ fit.rotation
+    return AlignedTrajectories(
+        left, held, unwarped, a, moved, fit.place, share_a, share_b, fit.converged,
+        loading, fit.offset - middle @ loading,
+    )  # fmt: skip
 
 
 def _cube(values: Responses, name: str) -> NDArray[np.float64]:
@@ -134,20 +143,23 @@ def _cube(values: Responses, name: str) -> NDArray[np.float64]:
     return cube[:, :n]
 
 
-def _same_components(parts: list[NDArray], n_components: int) -> tuple[NDArray, NDArray]:
-    """Principal components of each, filled with zeros where one side has fewer."""
+def _same_components(parts: list[NDArray], n_components: int) -> list[tuple[NDArray, NDArray, NDArray]]:
+    """Scores in the principal components of each, the mean and the loadings; zeros where one side has fewer."""
     found = []
     for part in parts:
         flat = part.reshape(-1, part.shape[-1])
-        flat = flat - flat.mean(axis=0)
-        left, size, _ = np.linalg.svd(flat, full_matrices=False)
+        mean = flat.mean(axis=0)
+        left, size, right = np.linalg.svd(flat - mean, full_matrices=False)
         scores = (left * size)[:, :n_components]
         # the sign of a component is free; the first step's mean decides, so that figures do not flip
         sign = np.sign(scores[np.abs(scores).argmax(axis=0), np.arange(scores.shape[1])])
-        found.append((scores * np.where(sign == 0, 1, sign)).reshape(*part.shape[:2], -1))
-    n = max(part.shape[-1] for part in found)
-    a, b = (np.pad(part, ((0, 0), (0, 0), (0, n - part.shape[-1]))) for part in found)
-    return a, b
+        sign = np.where(sign == 0, 1, sign)
+        found.append(((scores * sign).reshape(*part.shape[:2], -1), mean, right[:n_components].T * sign))
+    n = max(scores.shape[-1] for scores, _, _ in found)
+    return [
+        (np.pad(s, ((0, 0), (0, 0), (0, n - s.shape[-1]))), mean, np.pad(right, ((0, 0), (0, n - right.shape[1]))))
+        for s, mean, right in found
+    ]
 
 
 def _fit(x: NDArray, y: NDArray, warp: Warp, n_knots: int, reach: float) -> _Fit:

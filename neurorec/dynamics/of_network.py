@@ -125,8 +125,8 @@ def line_attractor_of(
     Returns
     -------
     xarray.Dataset
-        Over ``point``, in their order along it: ``state (point, state_index)``, ``outputs (point, output)``,
-        ``position``, ``drift`` (per s), ``time_constant`` (s), ``alignment``, ``local_dimension``, ``input_effect``
+        Over ``point``, in their order along it: ``state (point, state_index)``, ``activity (point, unit)``, ``outputs
+        (point, output)``, ``position``, ``drift`` (per s), ``time_constant`` (s), ``alignment``, ``local_dimension``, ``input_effect``
         and ``input_alignment (point, input)``, ``score (point, component)``; ``trajectory``, ``loading``, ``mean`` and
         ``explained`` as `fixed_points_of`. ``attrs``: ``kind``, ``dimension``, ``length``, ``straightness``,
         ``largest_gap``, ``gap``, ``line_score``, ``p_value``, ``n_aside``, ``task``, ``network``, ``dt`` (s).
@@ -151,6 +151,7 @@ def line_attractor_of(
     line = find_line_attractor(network, starts, inputs=inputs, slowness=slowness, n_null=n_null, rng=rng)
     found = {
         "state": (("point", "state_index"), line.points),
+        "activity": (("point", "unit"), np.asarray(network.activity(line.points.astype(np.float32)))),  # type: ignore[arg-type]
         "outputs": (("point", "output"), np.asarray(network.readout(line.points.astype(np.float32)))),  # type: ignore[arg-type]
         "position": ("point", line.position),
         "drift": ("point", line.drift),

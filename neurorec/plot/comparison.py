@@ -212,7 +212,9 @@ def trajectories_together(
     Returns
     -------
     matplotlib.axes.Axes
-        Solid lines are the recording, dashed ones the system; dots begin, arrowheads end. Axes have the same scale.
+        Solid lines are the recording, dashed ones the system; dots begin, arrowheads end. Landmarks of the system, if
+        there are: filled rings are stable fixed points, open ones unstable, crosses slow points, the grey band a line
+        attractor. Axes have the same scale.
 
     Raises
     ------
@@ -254,6 +256,10 @@ def trajectories_together(
         ax.plot([], [], color=palette[name], linewidth=2, label=name)
     ax.plot([], [], color=INK, linewidth=1.7, label=str(found["system"].values[0]))
     ax.plot([], [], color=INK, linewidth=1.4, linestyle=(0, (3, 1.5)), label=system)
+    if "landmark" in found:
+        at = middle + size * (found["landmark"].sel(system=system) - middle)
+        kinds = found["landmark_kind"].sel(system=system).values.astype(str)
+        _draw_landmarks(ax, at.transpose("point", "component").values[:, [first, second]], kinds)
     share = found["variance"].isel(system=0).values
     ax.set_xlabel(f"component {first + 1} of the recording ({100 * share[first]:.0f} % of its variance)")
     ax.set_ylabel(f"component {second + 1} ({100 * share[second]:.0f} %)")
@@ -264,6 +270,19 @@ def trajectories_together(
     text = f"{system} {met} the recording's variance on held-out conditions"
     note(ax, (text + ("; drawn at its size" if same_size else "")) if np.isfinite(left) else "")
     return ax
+
+
+def _draw_landmarks(ax: Axes, at: NDArray, kinds: NDArray) -> None:
+    """Fixed points as rings, slow ones as crosses, a line as a band behind all."""
+    line = at[kinds == "line"]
+    if len(line):
+        ax.plot(*line.T, color=_GREY, alpha=0.45, linewidth=7, solid_capstyle="round", zorder=1, label="line attractor")
+    marks = {"stable": ("o", INK, INK), "unstable": ("o", INK, "white"), "slow": ("x", MUTED, MUTED)}
+    for kind, (mark, edge, face) in marks.items():
+        here = at[kinds == kind]
+        if len(here):
+            label = f"{kind} fixed point" if kind != "slow" else "slow point"
+            ax.plot(*here.T, mark, color=edge, markerfacecolor=face, markersize=6, linestyle="", zorder=5, label=label)
 
 
 def _palette(networks: NDArray, roles: NDArray, colours: Mapping[str, str] | None) -> dict[str, str]:

@@ -117,8 +117,9 @@ def save_modelled(one: ModelledSession, keep: Callable[[Figure, str, str], None]
     right.set_title(name, fontsize=10)
     said = (
         f"Trajectories and fixed points.{of} Left: means by condition of the recording and of the network whose course "
-        "is nearest to it, in the recording's principal components, the network turned and scaled onto it. Right: "
-        "that network's trajectories in its own components, with fixed points under the mean input."
+        "is nearest to it, in the recording's principal components, the network turned and scaled onto it, with its "
+        "fixed and slow points under the mean input, and its line attractor if it has one. Right: single trials of "
+        "that network in its own components, with the same points and how they are unstable."
     )
     keep(figure, f"networks_trajectories_{one.session}", said)
     if "area" in one.by_area.dims and one.by_area.sizes["area"]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from neurorec.comparison import compare, compare_trajectories
+from neurorec.comparison import Role, compare, compare_trajectories
 from neurorec.dynamics import fixed_points_of, line_attractor_of
 from neurorec.io import load_dataset, load_tree, save_dataset, save_tree
 from neurorec.networks import System, build_network, simulate
@@ -26,6 +26,7 @@ _FEEDFORWARD = ("delay_feedforward", "tapped_delay")
 _STEP = 0.05  # s of the steps in which responses are compared: single trials of real units are noisier in shorter ones
 _BY_AREA = ("cka_debiased", "rsa", "predictivity")
 _ALL = ("shape", "cka_debiased", "cca", "rsa", "dsa", "predictivity")
+_FEW = 4  # conditions
 _FEWEST = 10  # units of an area that is compared on its own
 
 
@@ -126,7 +127,7 @@ def model_session(
         "dynamics": partial(_look, work),
         "comparison": partial(_compare, work, session, False),
         "by_area": partial(_compare, work, session, True),
-        "trajectories": partial(_trace, work, session),
+        "trajectories": partial(_trace, work, session, stages["dynamics"].target),
     }
     records = []
     for name, make in makes.items():
@@ -197,7 +198,7 @@ def kind_of(name: str) -> str:
     return name.split()[0]
 
 
-def role_of(name: str) -> str:
+def role_of(name: str) -> Role:
     """What a network is in the comparison, by its name."""
     if name.endswith(", untrained"):
         return "untrained"
@@ -236,11 +237,11 @@ def _compare(work: _Work, session: Session, areas: bool, path: Path) -> None:
         systems,
         roles={name: role_of(name) for name in systems},
         kinds={name: kind_of(name) for name in systems},
-        n_shuffles=work.settings.n_shuffles,
+        n_shuffles=0 if areas else work.settings.n_shuffles,  # of areas the advantage is reported, which needs none
         n_bootstrap=work.settings.n_bootstrap,
         areas=areas,
         min_units=_FEWEST,
-        measures=_BY_AREA if areas else _ALL,
+        measures=_BY_AREA if areas else _measures(recording, work.match),
         rng=np.random.default_rng([work.seed, 20]),
         progress=False,
         **_cut(work, recording, list(systems)),
@@ -248,9 +249,19 @@ def _compare(work: _Work, session: Session, areas: bool, path: Path) -> None:
     save_dataset(table.assign_coords(kind=("network", [kind_of(name) for name in systems])), path)
 
 
-def _trace(work: _Work, session: Session, path: Path) -> None:
-    recording, systems = session.recording(), work.responses
-    save_dataset(compare_trajectories(recording, systems, **_cut(work, recording, list(systems))), path)
+def _measures(recording: xr.Dataset, match: TaskMatch) -> tuple[str, ...]:
+    """All, but no prediction across conditions where there are too few of them to learn from."""
+    n_conditions = len(recording[list(match.recorded)].to_dataframe()[list(match.recorded)].drop_duplicates())
+    return tuple(name for name in _ALL if name != "predictivity" or n_conditions >= _FEW)
+
+
+def _trace(work: _Work, session: Session, dynamics: Path, path: Path) -> None:
+    recording, systems, tree = session.recording(), work.responses, load_tree(dynamics)
+    points = {name: [each] for name, each in _nodes(tree, ", points").items()}
+    for name, line in _nodes(tree, ", line").items():
+        points[name] += [line] if line.attrs["kind"] != "none" else []
+    cut = _cut(work, recording, list(systems))
+    save_dataset(compare_trajectories(recording, systems, points=points, **cut), path)
 
 
 def _cut(work: _Work, recording: xr.Dataset, names: list[str]) -> dict[str, Any]:
@@ -273,7 +284,6 @@ def load_modelled(session: Session, config: StudyConfig, match: TaskMatch) -> Mo
     """What was found, from the stages that are done."""
     stages = plan_modelling(session, config, match).stages
     learned, dynamics = (load_tree(stages[name].target) for name in ("learned", "dynamics"))
-    tables = {name: load_dataset(stages[name].target) for name in ("comparison", "by_area", "trajectories")}
     return ModelledSession(
         session=session.name,
         task=repr(match.task),
@@ -281,7 +291,9 @@ def load_modelled(session: Session, config: StudyConfig, match: TaskMatch) -> Mo
         curves={name: node.to_dataset() for name, node in learned.children.items()},
         points=_nodes(dynamics, ", points"),
         lines=_nodes(dynamics, ", line"),
-        **tables,
+        comparison=load_dataset(stages["comparison"].target),
+        by_area=load_dataset(stages["by_area"].target),
+        trajectories=load_dataset(stages["trajectories"].target),
     )
 
 

@@ -152,3 +152,24 @@ def test_trajectories_are_drawn_by_condition_in_order(found):
             trajectories_together(found, "leaky", **arguments)
     with pytest.raises(InputError, match="'gru'"):
         trajectories_together(found, "gru")
+
+
+def test_landmarks_are_drawn_as_large_as_the_trajectories(found):
+    over = ("system", "point")
+    middle = found["trajectory"].isel(system=1).mean(("condition", "time")).values
+    at = np.full((2, 3, middle.size), np.nan)
+    at[1] = middle + np.array([[0.0], [0.01], [0.02]])
+    kinds = np.array([["", "", ""], ["stable", "line", "line"]])
+    with_points = found.assign(landmark=((*over, "component"), at), landmark_kind=(over, kinds))
+    ax = trajectories_together(with_points, "leaky", same_size=False, ax=Figure().add_subplot())
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert {"line attractor", "stable fixed point"} < set(names)
+    assert "unstable fixed point" not in names
+    fixed = next(line for line in ax.get_lines() if line.get_label() == "stable fixed point")
+    np.testing.assert_allclose(fixed.get_xydata()[0], middle[:2])
+    large = trajectories_together(with_points, "leaky", ax=Figure().add_subplot())
+    lengths = [
+        np.ptp(next(line for line in a.get_lines() if line.get_label() == "line attractor").get_xdata())
+        for a in (ax, large)
+    ]
+    assert lengths[1] > 3 * lengths[0]  # the system is a tenth as large as the recording
