@@ -126,10 +126,11 @@ def line_attractor_of(
     -------
     xarray.Dataset
         Over ``point``, in their order along it: ``state (point, state_index)``, ``activity (point, unit)``, ``outputs
-        (point, output)``, ``position``, ``drift`` (per s), ``time_constant`` (s), ``alignment``, ``local_dimension``, ``input_effect``
-        and ``input_alignment (point, input)``, ``score (point, component)``; ``trajectory``, ``loading``, ``mean`` and
-        ``explained`` as `fixed_points_of`. ``attrs``: ``kind``, ``dimension``, ``length``, ``straightness``,
-        ``largest_gap``, ``gap``, ``line_score``, ``p_value``, ``n_aside``, ``task``, ``network``, ``dt`` (s).
+        (point, output)``, ``position``, ``drift`` (per s), ``time_constant`` (s), ``alignment``, ``local_dimension``,
+        ``input_effect`` and ``input_alignment (point, input)``, ``score (point, component)``; ``trajectory``,
+        ``loading``, ``mean`` and ``explained`` as `fixed_points_of`. ``attrs``: ``kind``, ``dimension``, ``length``,
+        ``straightness``, ``largest_gap``, ``gap``, ``line_score``, ``p_value``, ``n_aside``, ``task``, ``network``,
+        ``dt`` (s).
 
     Raises
     ------
