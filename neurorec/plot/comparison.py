@@ -16,6 +16,7 @@ from neurorec.recording import InputError
 _GREY = "#9AA1AB"
 _SHORT = 14  # letters of a name of which four stand beside each other over the axes
 _MARKS = {"trained": "o", "untrained": "o", "feedforward": "s"}
+_BESIDE = (0, (2.5, 1.5))  # dashes, of which a row holds some
 _PERFECT = {1: 1.0, -1: 0.0}  # of a similarity, of a distance
 _BLUE_TO_RED: Colormap = LinearSegmentedColormap.from_list("sides", ["#08519C", "#6BAED6", "#F4A582", "#B2182B"])
 
@@ -27,6 +28,7 @@ class _Row(NamedTuple):
     low: float
     high: float
     band: tuple[float, float]
+    beside: float  # the mean of the untrained networks that it is put beside; NaN for those
 
 
 def comparison_table(
@@ -53,9 +55,10 @@ def comparison_table(
     -------
     matplotlib.axes.Axes
         A block of rows per measure, a row per network. Every measure has its own scale: 0 is the null's mean over
-        networks, 1 is identity, so that to the right is always more alike. Grey bands are the nulls; open circles and
-        the dashed line the untrained networks, squares feedforward ones. On the right the value itself, p, and a star
-        where the interval of the advantage over the untrained ones lies above 0.
+        networks, 1 is identity, so that to the right is always more alike. Grey bands are the nulls; open circles are
+        untrained networks, squares feedforward ones. A dashed line through a network's row is the mean of the untrained
+        ones that it is put beside: of its kind, or all where it has none. On the right the value itself, p, and a star
+        where the interval of the advantage over them lies above 0.
 
     Raises
     ------
@@ -65,7 +68,7 @@ def comparison_table(
     Examples
     --------
     >>> over, also = ("network", "measure"), ("network", "measure", "shuffle")
-    >>> one = {"value": 0.6, "value_low": 0.5, "value_high": 0.7, "beats_untrained": True}
+    >>> one = {"value": 0.6, "value_low": 0.5, "value_high": 0.7, "advantage": 0.3, "beats_untrained": True}
     >>> null = {"p_value": 0.01, "null_mean": 0.2, "null_low": 0.1, "null_high": 0.3}
     >>> table = xr.Dataset(
     ...     {k: (over, [[v]]) for k, v in one.items()} | {k: (also, [[[v]]]) for k, v in null.items()},
@@ -90,16 +93,13 @@ def comparison_table(
         part, which = _with_null(part, shuffle)
         rows = _scaled(part)
         top = block * spacing
-        untrained = [row.value for row, role in zip(rows, roles, strict=True) if role == "untrained"]
-        if untrained:
-            ax.plot([np.mean(untrained)] * 2, [top - 0.5, top + n - 0.5], color=MUTED, lw=0.9, ls=(0, (3, 2)), zorder=2)
         for k, row in enumerate(rows):
             _draw_row(ax, top + k, row, roles[k], palette[networks[k]])
             ax.text(
                 1.015, top + k, _said(part.isel(network=k), which != shuffle), transform=ax.get_yaxis_transform(),
                 fontsize=7.5, va="center", color=readable(palette[networks[k]]), family="monospace",
             )  # fmt: skip
-            seen += [v for v in (row.value, row.low, row.high, *row.band) if np.isfinite(v)]
+            seen += [v for v in (row.value, row.low, row.high, row.beside, *row.band) if np.isfinite(v)]
         if block:
             ax.axhline(top - 1.2, color=FAINT, linewidth=0.6, zorder=0)
     _finish_table(ax, table, spacing, n, seen)
@@ -306,17 +306,17 @@ def _scaled(part: xr.Dataset) -> list[_Row]:
     null = part["null_mean"].values
     zero = float(np.nanmean(null)) if np.isfinite(null).any() else 0.0
     length = (perfect - zero) or 1.0
-    columns = {
-        name: (part[name].values - zero) / length
-        for name in ("value", "value_low", "value_high", "null_low", "null_high")
-    }
-    rows = zip(*(columns[name] for name in columns), strict=True)
-    return [_Row(v, min(a, b), max(a, b), (min(c, d), max(c, d))) for v, a, b, c, d in rows]
+    beside = part["value"] - int(part["similar"]) * part["advantage"]
+    shown = (part["value"], part["value_low"], part["value_high"], part["null_low"], part["null_high"], beside)
+    rows = zip(*((column.values - zero) / length for column in shown), strict=True)
+    return [_Row(v, min(a, b), max(a, b), (min(c, d), max(c, d)), u) for v, a, b, c, d, u in rows]
 
 
 def _draw_row(ax: Axes, y: float, row: _Row, role: str, colour: str) -> None:
     if np.isfinite(row.band[0]):
         ax.fill_betweenx([y - 0.42, y + 0.42], *row.band, color=_GREY, alpha=0.32, linewidth=0, zorder=1)
+    if np.isfinite(row.beside):
+        ax.plot([row.beside] * 2, [y - 0.5, y + 0.5], color=INK, lw=1.0, ls=_BESIDE, zorder=2)
     ax.plot([row.low, row.high], [y, y], color=colour, linewidth=1.6, solid_capstyle="butt", zorder=3)
     face = "white" if role == "untrained" else colour
     ax.plot(row.value, y, _MARKS[role], color=colour, markerfacecolor=face, markersize=5, zorder=4)
@@ -360,7 +360,7 @@ def _legend(ax: Axes, networks: NDArray, roles: NDArray, palette: Mapping[str, s
         longest = max(longest, len(label))
         ax.plot([], [], _MARKS[role], color=palette[name], markerfacecolor=face, markersize=5, label=label)
     ax.fill_between([], [], color=_GREY, alpha=0.32, linewidth=0, label="null")
-    ax.plot([], [], color=MUTED, lw=0.9, ls=(0, (3, 2)), label="untrained, mean")
+    ax.plot([], [], color=INK, lw=1.0, ls=_BESIDE, label="untrained of its kind, mean")
     ax.legend(
         loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4 if longest <= _SHORT else 3, frameon=False, fontsize=8,
         handletextpad=0.3, columnspacing=1.0, borderaxespad=0.2,

@@ -112,6 +112,17 @@ def test_untrained_networks_are_open_and_numbers_are_said(table):
         comparison_table(table, shuffle="time")
 
 
+def test_each_network_has_the_mean_of_the_untrained_ones_that_it_is_put_beside(table):
+    other = table["advantage"].copy()
+    other.loc["delay", "cka"] = -0.2  # beside 0.5, those of another kind than the first one's
+    ax = comparison_table(table.assign(advantage=other), ax=Figure().add_subplot())
+    dashes = [line for line in ax.get_lines() if line.is_dashed() and len(line.get_xdata()) == 2]
+    np.testing.assert_allclose([line.get_xdata()[0] for line in dashes], [0.0, 0.375, -0.2, -0.2], atol=1e-12)
+    middles = [np.mean(line.get_ydata()) for line in dashes]
+    np.testing.assert_allclose(middles, [0, 2, 4.4, 6.4])  # none at the untrained network itself
+    assert "untrained of its kind, mean" in [text.get_text() for text in ax.get_legend().get_texts()]
+
+
 def test_a_table_without_nulls_or_intervals_is_drawn(table):
     bare = table.assign({name: np.nan * table[name] for name in table.data_vars if name.startswith(("null", "p_"))})
     bare = bare.assign(value_low=np.nan * bare["value"], value_high=np.nan * bare["value"])
