@@ -1,15 +1,17 @@
 """The shape of responses: how far two sets are from being rotations, or linear maps, of each other."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurorec.comparison.arrays import Responses, as_conditions, check_varies, paired_rows, principal
+from neurorec.comparison.nuclear import LANES, nuclear_norms
 from neurorec.recording import InputError
 
 _NEAR = 0.995  # cosine above which single precision would show in the angle
+_ALIKE = 1 - 1e-6  # the same of sums of singular values, which are known to 1e-12
 _BLOCK = 64_000_000  # numbers of the products of all systems' columns that are held at a time
 
 
@@ -212,7 +214,7 @@ def shape_distances(
         np.subtract(part, np.full(len(part), 1 / len(part)) @ part, out=columns[:, low:high])
     whiteners = [_whitener(columns[:, a:b], f"systems[{k}]", alpha) for k, (a, b) in enumerate(zip(start, stop))]
     cosine = _cosines(columns.astype(np.float32) if single else columns, start, stop, whiteners)
-    for i, j in zip(*np.nonzero(np.triu(cosine > _NEAR, 1) & single), strict=True):
+    for i, j in zip(*np.nonzero(np.triu(cosine > (_NEAR if single else _ALIKE), 1)), strict=True):
         exact = columns[:, start[i] : stop[i]].T @ columns[:, start[j] : stop[j]]
         total = np.linalg.svd(_both_sides(exact, whiteners[i], whiteners[j]), compute_uv=False).sum()
         cosine[i, j] = cosine[j, i] = total * _sizes(whiteners[i]) * _sizes(whiteners[j])
@@ -231,20 +233,23 @@ def _cosines(columns: NDArray, start: NDArray, stop: NDArray, whiteners: list) -
         # a product of a matrix with its own transpose is half the work; so it is taken where it is all there is
         products = mine.T @ (mine if last - first == n else columns[:, start[first] :])
         place = [slice(low - start[first], high - start[first]) for low, high in zip(start, stop, strict=True)]
-        for i in range(first, last):
-            for j in _alike(width, i):
-                blocks = np.stack([_both_sides(products[place[i], place[k]], whiteners[i], whiteners[k]) for k in j])
-                total = np.linalg.svd(blocks.astype(float, copy=False), compute_uv=False).sum(axis=-1)
-                cosine[i, j] = cosine[j, i] = total * _sizes(whiteners[i]) * np.array([_sizes(whiteners[k]) for k in j])
+        for pairs in _alike(width, first, last):
+            blocks = [_both_sides(products[place[i], place[j]], whiteners[i], whiteners[j]) for i, j in pairs]
+            total = nuclear_norms(np.stack(blocks).astype(float, copy=False))
+            sizes = np.array([_sizes(whiteners[i]) * _sizes(whiteners[j]) for i, j in pairs])
+            i, j = np.transpose(pairs)
+            cosine[i, j] = cosine[j, i] = total * sizes
     return cosine
 
 
-def _alike(width: NDArray, first: int) -> list[list[int]]:
-    """Later systems, by their number of columns: blocks of one shape are decomposed at once."""
-    groups: dict[int, list[int]] = {}
-    for k in range(first + 1, len(width)):
-        groups.setdefault(int(width[k]), []).append(k)
-    return list(groups.values())
+def _alike(width: NDArray, first: int, last: int) -> Iterator[list[tuple[int, int]]]:
+    """Pairs of some systems with later ones, by their numbers of columns: blocks of one shape are taken at once."""
+    groups: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for i in range(first, last):
+        for j in range(i + 1, len(width)):
+            groups.setdefault((int(width[i]), int(width[j])), []).append((i, j))
+    for pairs in groups.values():
+        yield from (pairs[k : k + 8 * LANES] for k in range(0, len(pairs), 8 * LANES))
 
 
 def _shared_rows(systems: Sequence[Responses]) -> list[NDArray[np.float64]]:
@@ -287,7 +292,7 @@ def _whitener(values: NDArray, name: str, alpha: float) -> NDArray[np.float64] |
     """What makes `phi`, of norm 1, of centred values: a matrix ``(unit, unit)``, or a number where it is one."""
     if not 0 <= alpha <= 1:
         raise InputError("alpha", expected="0 to 1", found=f"{alpha:g}", remedy="0 allows any linear map, 1 rotations")
-    norm = float(np.linalg.norm(values))
+    norm = float(np.sqrt(np.einsum("ij,ij->", values, values)))
     if not norm > 0:
         raise InputError(name, expected="responses that vary", found="one constant", remedy="leave it out")
     if alpha == 1:

@@ -8,6 +8,7 @@ from scipy.linalg import sqrtm, subspace_angles
 from scipy.spatial import procrustes
 
 from neurorec.comparison import procrustes_distance, shape_distance, shape_distances
+from neurorec.comparison.nuclear import nuclear_norms
 from neurorec.recording import InputError
 
 ALPHAS = st.sampled_from([0.0, 0.25, 0.5, 1.0])
@@ -125,6 +126,35 @@ def test_single_precision_is_exact_where_it_would_show():
     np.testing.assert_allclose(single[:3, :3], exact[:3, :3], atol=1e-9)
     np.testing.assert_allclose(single, exact, atol=1e-5)
     assert single[0, 1] < 1e-6 < 5e-4 < single[0, 2]
+
+
+@pytest.mark.parametrize("shape", [(70, 6, 6), (33, 7, 3), (40, 2, 9), (64, 1, 1), (5, 4, 4)])
+def test_sums_of_singular_values_of_many_matrices(shape):
+    matrices = np.random.default_rng(11).standard_normal(shape)
+    matrices[::3] *= np.exp(np.linspace(-40, 3, len(matrices[::3])))[:, None, None]
+    matrices[1] = 0
+    matrices[2, :, 0] = matrices[2, :, -1]
+    expected = np.linalg.svd(matrices, compute_uv=False).sum(axis=-1)
+    np.testing.assert_allclose(nuclear_norms(matrices), expected, rtol=1e-12, atol=0)
+
+
+def test_sums_of_singular_values_of_any_spread():
+    rng = np.random.default_rng(12)
+    for size in (10.0 ** -np.arange(20), np.append(np.ones(19), 1e-9), np.eye(20)[0]):
+        turned = [rotation(20, rng) * size @ rotation(20, rng) for _ in range(35)]
+        np.testing.assert_allclose(nuclear_norms(np.stack(turned)), size.sum(), rtol=1e-12)
+
+
+def test_many_pairs_are_as_each_alone_and_alike_where_they_are():
+    rng = np.random.default_rng(13)
+    systems = [rng.standard_normal((3, 20, 5)) for _ in range(9)]
+    systems += [5 * systems[0] @ rotation(5, rng) + 3]
+    found = shape_distances(systems).distance
+    expected = [[shape_distance(a, b).distance if a is not b else 0.0 for b in systems] for a in systems]
+    np.testing.assert_allclose(found, expected, atol=1e-7)
+    apart = found > 1e-3
+    np.testing.assert_allclose(found[apart], np.array(expected)[apart], atol=1e-10)
+    assert found[0, 9] < 1e-7
 
 
 def test_pairs_are_of_the_rows_that_all_have():
