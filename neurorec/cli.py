@@ -13,6 +13,12 @@ from typing import Any, NoReturn
 
 _DONE, _PARTLY, _FAILED, _INTERRUPTED = 0, 1, 2, 130
 
+# Here so that help is light; neurorec.study.CLASSICS has what they do.
+CLASSICS = {
+    "oculomotor": "a tuned line attractor holds the eye",
+}
+_PAPER = "coupling by area and context, doi:10.1038/nature23020"
+_CURVE = "the benefit measured where recurrence is known"
 _EXAMPLES = """\
 examples:
   neurorec demo                                       on a bundled, simulated recording
@@ -20,6 +26,7 @@ examples:
   neurorec run session01.nwb session03.nwb -o out     everything derived from the files
   neurorec run --config out/study.toml                the same again, after editing its settings
   neurorec reproduce runyan2017 -o out                the figures of a paper, on simulated sessions
+  neurorec reproduce --list                           what else can be made again: the classic recurrent systems
   neurorec reproduce recurrence-calibration -o out    what a benefit means: networks whose recurrence is known
 
 exit status: 0 done; 1 some sessions could not be analysed, the others are done; 2 nothing could be done;
@@ -32,6 +39,16 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(_FAILED, f"neurorec: {message}; see {self.prog} --help\n")
+
+
+class _List(argparse.Action):
+    """Names what can be reproduced, a line each."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        named = {"runyan2017": _PAPER, "recurrence-calibration": _CURVE} | CLASSICS
+        width = max(map(len, named))
+        print("\n".join(f"{name:<{width}}  {said}" for name, said in named.items()))
+        parser.exit()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -85,20 +102,30 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(verb=_demo)
     demo.add_argument("-o", "--out", type=Path, metavar="OUT", default=Path("neurorec_demo"), help="folder of results")
     reproduce = verbs.add_parser("reproduce", help="a paper's analysis on data whose truth is known, with figures")
+    reproduce.add_argument("--list", action=_List, nargs=0, help="name what there is, and end")
     what = reproduce.add_subparsers(title="what", metavar="WHAT", required=True)
-    paper = what.add_parser("runyan2017", help="coupling by area and context, doi:10.1038/nature23020")
+    paper = what.add_parser("runyan2017", help=_PAPER)
     _add_runyan(paper)
-    curve = what.add_parser("recurrence-calibration", help="the benefit measured where recurrence is known")
+    curve = what.add_parser("recurrence-calibration", help=_CURVE)
     _add_calibration(curve)
-    for verb in (run, demo, paper, curve):
+    classics = [_add_classic(what.add_parser(name, help=said), name) for name, said in CLASSICS.items()]
+    for verb in (run, demo, paper, curve, *classics):
         verb.add_argument("--threads", type=int, metavar="N", help="cores to use (default: all)")
     inspect = verbs.add_parser("inspect", help="say what a file holds and how it would be read")
     inspect.set_defaults(verb=_inspect)
     inspect.add_argument("file", metavar="FILE", help="NWB file")
     inspect.add_argument("--json", action="store_true", help="for programs")
-    for verb in (run, demo, paper, curve, inspect):
+    for verb in (run, demo, paper, curve, *classics, inspect):
         verb.add_argument("--debug", action="store_true", help="show where an error came from")
     return parser
+
+
+def _add_classic(verb: argparse.ArgumentParser, name: str) -> argparse.ArgumentParser:
+    verb.set_defaults(verb=_show, name=name)
+    verb.add_argument("-o", "--out", type=Path, metavar="OUT", default=Path(name), help=f"folder of results ({name})")
+    verb.add_argument("--full", action="store_true", help="the published size, where the default is smaller")
+    verb.add_argument("--seed", type=int, default=0, metavar="N", help="from which everything random follows (0)")
+    return verb
 
 
 def _add_calibration(verb: argparse.ArgumentParser) -> None:
@@ -110,8 +137,7 @@ def _add_calibration(verb: argparse.ArgumentParser) -> None:
     sizes.add_argument("--trials", type=int, default=160, metavar="N", help="that are recorded (160)")
     sizes.add_argument("--networks", type=int, default=3, metavar="N", help="of each strength of recurrence (3)")
     sizes.add_argument("--peak-rate", type=float, default=60.0, metavar="R", help="spikes/s at the most activity (60)")
-    sizes.add_argument("--noise", type=float, default=0.15, metavar="S", help="private noise of units (0.15)")
-    sizes.add_argument("--gains", type=float, nargs="+", metavar="G", help="strengths of recurrence (0 to 4)")
+    sizes.add_argument("--gains", type=float, nargs="+", metavar="G", help="strengths of recurrence (0 to 1.5)")
     sizes.add_argument("--seen", type=float, nargs="+", metavar="P", help="shares of units recorded (1 to 0.05)")
     sizes.add_argument("--seed", type=int, default=0, metavar="N", help="from which everything random follows (0)")
 
@@ -229,7 +255,6 @@ def _calibrate(arguments: argparse.Namespace) -> int:
             n_networks=arguments.networks,
             n_units=arguments.units,
             n_trials=arguments.trials,
-            noise=arguments.noise,
             peak_rate=arguments.peak_rate,
             seed=arguments.seed,
             command=arguments.command,
@@ -238,6 +263,23 @@ def _calibrate(arguments: argparse.Namespace) -> int:
             **chosen,
         )
     print(f"{_aligned(import_module('neurorec.report').calibration_table(found.points))}\n")
+    print(f"{found.seconds:.0f} s of computing. Written:")
+    print("\n".join(f"  {path}" for path in found.written))
+    return _DONE
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    with import_module("threadpoolctl").threadpool_limits(limits=arguments.threads):
+        found = import_module("neurorec.study").reproduce_classic(
+            arguments.name,
+            arguments.out,
+            full=arguments.full,
+            seed=arguments.seed,
+            command=arguments.command,
+            n_jobs=arguments.threads,
+            progress=True,
+        )
+    print(f"{_aligned(import_module('neurorec.report').claims_table(found.findings))}\n")
     print(f"{found.seconds:.0f} s of computing. Written:")
     print("\n".join(f"  {path}" for path in found.written))
     return _DONE

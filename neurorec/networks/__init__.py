@@ -4,7 +4,16 @@ from neurorec.networks.callable import CallableSystem
 from neurorec.networks.catalogue import NETWORKS, build_network
 from neurorec.networks.connectivity import Constrained, LowRank, block_mask, dale_signs, plain_weights
 from neurorec.networks.delays import DelayFeedforward, TappedDelay
-from neurorec.networks.drives import DriveShares, activity_given_others, drive_shares, expected_activity
+from neurorec.networks.drives import (
+    DriveShares,
+    SpikingRun,
+    SpikingShares,
+    activity_given_others,
+    drive_shares,
+    expected_activity,
+    run_spiking,
+    spiking_shares,
+)
 from neurorec.networks.elman import Elman
 from neurorec.networks.encoder_decoder import EncoderDecoder
 from neurorec.networks.gru import GRU
@@ -17,6 +26,7 @@ from neurorec.networks.simulating import simulate
 from neurorec.networks.stacked import Stacked
 from neurorec.networks.system import System, jacobian, noise_scale, noisy_step, prepare, run
 from neurorec.networks.torch_import import from_torch
+from neurorec.networks.tuned_integrator import TunedIntegrator
 from neurorec.networks.weights import forward_weights, recurrent_weights
 
 __all__ = [
@@ -35,9 +45,12 @@ __all__ = [
     "LowRank",
     "Network",
     "SecondOrder",
+    "SpikingRun",
+    "SpikingShares",
     "Stacked",
     "System",
     "TappedDelay",
+    "TunedIntegrator",
     "activity_given_others",
     "block_mask",
     "build_network",
@@ -53,6 +66,8 @@ __all__ = [
     "prepare",
     "recurrent_weights",
     "run",
+    "run_spiking",
     "simulate",
+    "spiking_shares",
     "with_readout",
 ]

@@ -18,11 +18,17 @@ from neurorec.plot.information import consistency_against_lag, cumulative_inform
 from neurorec.plot.intervals import Interval, median_interval
 from neurorec.plot.lags import benefit_against_lag
 from neurorec.plot.likeness import kind_colours, likeness_by_kind
+from neurorec.plot.oculomotor import held_positions, persistence_against_mistuning, recruitment
 from neurorec.plot.overview import population_rate, raster
 from neurorec.plot.palette import area_colours
 from neurorec.plot.power import power_against_sessions
 from neurorec.plot.rates import rates_by_area
-from neurorec.plot.recurrence import benefit_against_recurrence, recovered_against_seen
+from neurorec.plot.recurrence import (
+    benefit_against_recurrence,
+    benefit_by_inputs,
+    recovered_against_seen,
+    recurrence_by_benefit,
+)
 from neurorec.plot.runyan import (
     code_across_sessions,
     explained_distribution,
@@ -53,6 +59,7 @@ __all__ = [
     "benefit_against_recurrence",
     "benefit_between_areas",
     "benefit_by_area",
+    "benefit_by_inputs",
     "branching_slopes",
     "code_across_sessions",
     "comparison_table",
@@ -70,6 +77,7 @@ __all__ = [
     "flow_field",
     "gradient_norm",
     "held_out_prediction",
+    "held_positions",
     "hidden_activity",
     "index_against",
     "index_against_lag",
@@ -83,12 +91,15 @@ __all__ = [
     "line_attractor",
     "median_interval",
     "parts_by_area",
+    "persistence_against_mistuning",
     "population_rate",
     "power_against_sessions",
     "predictivity_against_time",
     "raster",
     "rates_by_area",
     "recovered_against_seen",
+    "recruitment",
+    "recurrence_by_benefit",
     "reported_by_scenario",
     "rotation_plane",
     "saturation",

@@ -5,16 +5,18 @@ import xarray as xr
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from neurorec.plot.canvas import spread, start_axes
-from neurorec.plot.palette import FAINT, INK, MUTED, readable
+from neurorec.plot.palette import COLOURS, FAINT, INK, MUTED, readable
 from neurorec.recording import InputError
 
+_SHARE = "true recurrence: share of a unit's drive that comes from\nthe other units and that inputs do not determine"
+_BENEFIT = "benefit: fraction of deviance"
+_ALL = "all there is to know"
 
-def benefit_against_recurrence(
-    points: xr.Dataset, *, inputs: str = "known", recurrence: str = "share", ax: Axes | None = None
-) -> Axes:
+
+def benefit_against_recurrence(points: xr.Dataset, *, inputs: str = "known", ax: Axes | None = None) -> Axes:
     """Draw the measured benefit of networks against their true recurrence, a line per share of units seen.
 
     Parameters
@@ -23,70 +25,45 @@ def benefit_against_recurrence(
         Over ``network``, ``inputs`` and ``seen``: see `neurorec.study.calibrate_recurrence`.
     inputs : {"known", "unknown"}
         Whether the analysis was told of the inputs.
-    recurrence : {"share", "beyond"}
-        Share of a unit's drive that comes from the others; or of what of its drive the inputs do not determine.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default new axes.
 
     Returns
     -------
     matplotlib.axes.Axes
-        Dots are networks, lines join the means of networks of one gain; the dark line is the planted benefit, of who
-        knows all there is to know. Grey crosses: partners' trials exchanged, all units seen.
-
-    Raises
-    ------
-    InputError
-        For something else to draw.
+        Dots are networks, lines join the means of networks of one gain, shades are between the quartiles of their
+        units; the dark line is the planted benefit, of who knows all there is to know. The benefit is on an axis of
+        square roots, so that small ones are seen.
 
     Examples
     --------
     >>> dims = ("network", "inputs", "seen")
-    >>> points = xr.Dataset(
-    ...     {"benefit": (dims, [[[0.0]], [[0.1]]]), "shuffled": (dims, [[[0.0]], [[0.0]]]),
-    ...      "share": ("network", [0.0, 0.4]), "planted": ("network", [0.0, 0.12]), "gain": ("network", [0.0, 1.0])},
-    ...     coords={"inputs": ["known"], "seen": [1.0]},
-    ... )
+    >>> found = {name: (dims, [[[0.0]], [[0.1]]]) for name in ("benefit", "low", "high")}
+    >>> truth = {name: ("network", [0.0, 0.4]) for name in ("share", "planted", "gain")}
+    >>> points = xr.Dataset(found | truth, coords={"inputs": ["known"], "seen": [1.0]})
     >>> [line.get_ydata().tolist() for line in benefit_against_recurrence(points).get_lines()[1:3]]
-    [[0.0, 0.12], [0.0, 0.1]]
+    [[0.0, 0.4], [0.0, 0.1]]
     """
-    if recurrence not in ("share", "beyond"):
-        raise InputError("recurrence", expected="'share' or 'beyond'", found=repr(recurrence), remedy="name one")
-    ax = start_axes(ax, width=6.4, height=4.4)
-    own = points.sel(inputs=inputs)
-    x, gain = points[recurrence].values, points["gain"].values
+    ax = start_axes(ax, width=6.4, height=4.6)
+    own = _chosen(points, inputs).sortby("seen", ascending=False)
+    gain, share = own["gain"].values, own["share"].values
+    x, truth = _means(gain, share), _means(gain, own["planted"].values)
     ax.axhline(0, color=FAINT, linewidth=0.8, zorder=1)
-    ends, colours = {}, {}
-    truth = _means(gain, points["planted"].values)
-    ax.plot(_means(gain, x), truth, color=INK, linewidth=2.2, zorder=4)
-    ends["all there is to know"], colours["all there is to know"] = truth[-1], INK
+    ax.plot(x, truth, color=INK, linewidth=2.2, zorder=4)
+    ends = {_ALL: (truth[-1], INK)}
     shades = seen_colours(own["seen"].values)
-    for share in own["seen"].values.tolist():
-        values, name = own["benefit"].sel(seen=share).values, f"{100 * share:g} % of units seen"
-        ax.plot(_means(gain, x), _means(gain, values), color=shades[share], linewidth=1.6, zorder=3)
-        ax.plot(
-            x, values, "o", color=shades[share], markersize=4, markeredgecolor="white", markeredgewidth=0.4, zorder=5
-        )
-        ends[name], colours[name] = _means(gain, values)[-1], shades[share]
-    most = own.isel(seen=int(np.argmax(own["seen"].values)))
-    ax.plot(x, most["shuffled"].values, "x", color=MUTED, markersize=4, zorder=2)
-    ax.set_xlim(min(0.0, float(x.min())), float(x.max()) * 1.02 if x.max() > 0 else 1.0)
-    low, high = ax.get_ylim()
-    places = spread(list(ends.values()), gap=0.055 * (high - low))
-    for (name, end), place in zip(ends.items(), places, strict=True):
-        ax.annotate(
-            name,
-            (_means(gain, x)[-1], end),
-            (1.03, place),
-            textcoords=ax.get_yaxis_transform(),
-            va="center",
-            fontsize=8,
-            color=readable(colours[name]),
-            arrowprops={"arrowstyle": "-", "color": colours[name], "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2},
-        )
-    said = "share of a unit's drive that comes from the other units"
-    ax.set_xlabel(said if recurrence == "share" else f"{said},\nof what the inputs do not determine", loc="left")
-    ax.set_ylabel("benefit: deviance explained by coupling")
+    for part in own["seen"].values.tolist():
+        one, colour = own.sel(seen=part), shades[part]
+        values = _means(gain, one["benefit"].values)
+        low, high = (_means(gain, one[name].values) for name in ("low", "high"))
+        ax.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0, zorder=2)
+        ax.plot(x, values, color=colour, linewidth=1.8, zorder=3)
+        ax.plot(share, one["benefit"].values, "o", color=colour, markersize=3.4, markeredgewidth=0, zorder=5)
+        ends[f"{100 * part:g} % of units seen"] = (values[-1], colour)
+    _root_axis(ax)
+    _share_axis(ax, share)
+    _name_ends(ax, x[-1], ends)
+    ax.set_ylabel(_BENEFIT)
     return ax
 
 
@@ -105,34 +82,157 @@ def recovered_against_seen(points: xr.Dataset, *, inputs: str = "known", ax: Axe
     Returns
     -------
     matplotlib.axes.Axes
-        Means over networks whose planted benefit is at least a quarter of the largest; dots are networks.
+        A line per gain with a planted benefit of 0.005 or more (or as much as the largest), means over its networks;
+        dots are networks.
 
     Examples
     --------
     >>> points = xr.Dataset(
-    ...     {"benefit": (("network", "inputs", "seen"), [[[0.1, 0.05]]]), "planted": ("network", [0.2])},
+    ...     {"benefit": (("network", "inputs", "seen"), [[[0.1, 0.05]]])}
+    ...     | {name: ("network", [0.2]) for name in ("planted", "share", "gain")},
     ...     coords={"inputs": ["known"], "seen": [1.0, 0.1]},
     ... )
-    >>> recovered_against_seen(points).get_lines()[-1].get_ydata().tolist()
+    >>> recovered_against_seen(points).get_lines()[0].get_ydata().tolist()
     [0.25, 0.5]
     """
-    ax = start_axes(ax, width=4.2, height=4.4)
-    planted = points["planted"].values
-    strong = np.flatnonzero(planted >= 0.25 * planted.max())
-    part = (points["benefit"].sel(inputs=inputs) / points["planted"]).isel(network=strong).sortby("seen")
-    seen = part["seen"].values
-    shades = seen_colours(seen)
-    for column, share in enumerate(seen.tolist()):
-        values = part.transpose("network", "seen").values[:, column]
-        ax.plot(np.full(values.size, share), values, "o", color=shades[share], markersize=4, zorder=3)
-    ax.axhline(0, color=FAINT, linewidth=0.8, zorder=1)
+    ax = start_axes(ax, width=5.0, height=4.6)
+    own = _chosen(points, inputs).sortby("seen")
+    gain, planted, share = (own[name].values for name in ("gain", "planted", "share"))
+    part = (own["benefit"].transpose("network", "seen") / own["planted"]).values
+    enough = min(0.005, float(np.nanmax(planted)))
+    levels = [level for level in np.unique(gain) if planted[gain == level].mean() >= enough]
+    seen = own["seen"].values
+    ends = {}
+    for level, shade in zip(levels, colormaps["cividis_r"](np.linspace(0.2, 1, len(levels))), strict=True):
+        rows, colour = part[gain == level], to_hex(shade)
+        ax.plot(seen, rows.mean(axis=0), color=colour, linewidth=1.8, zorder=3)
+        ends[f"{100 * share[gain == level].mean():.0f} %"] = (rows.mean(axis=0)[-1], colour)
+        for row in rows:
+            ax.plot(seen, row, "o", color=colour, markersize=3.4, markeredgewidth=0, zorder=4)
     ax.axhline(1, color=INK, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+    ax.annotate(_ALL, (seen[0], 1), (0, 3), textcoords="offset points", fontsize=8, color=INK)
     ax.set_xscale("log")
     ax.set_xticks(seen, [f"{100 * share:g} %" for share in seen])
     ax.minorticks_off()
-    ax.plot(seen, part.mean("network").values, color=INK, linewidth=1.6, zorder=2)
+    ax.set_ylim(min(0.0, float(np.nanmin(part[np.isin(gain, levels)], initial=0.0)) - 0.01), 1.1)
+    ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+    _name_ends(ax, seen[-1], ends)
+    ax.annotate("true\nrecurrence", (1.03, 1.0), xycoords="axes fraction", va="top", fontsize=8, color=MUTED)
     ax.set_xlabel("units that are recorded", loc="left")
-    ax.set_ylabel("part of the planted benefit that is found")
+    ax.set_ylabel("part of all there is that is found")
+    return ax
+
+
+def benefit_by_inputs(points: xr.Dataset, *, ax: Axes | None = None) -> Axes:
+    """Draw the measured benefit with and without the shared inputs among the signals, most units seen.
+
+    Parameters
+    ----------
+    points : xarray.Dataset
+        As for `benefit_against_recurrence`, and with ``shuffled``.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default new axes.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Against the true recurrence. Crosses: partners' trials exchanged.
+
+    Examples
+    --------
+    >>> dims = ("network", "inputs", "seen")
+    >>> found = {name: (dims, [[[0.0], [0.1]]]) for name in ("benefit", "shuffled")}
+    >>> truth = {name: ("network", [0.0]) for name in ("share", "planted", "gain")}
+    >>> points = xr.Dataset(found | truth, coords={"inputs": ["known", "unknown"], "seen": [1.0]})
+    >>> [line.get_ydata().tolist() for line in benefit_by_inputs(points).get_lines()[2::3]]
+    [[0.0], [0.1]]
+    """
+    ax = start_axes(ax, width=6.4, height=4.6)
+    own = points.isel(seen=int(np.argmax(points["seen"].values)))
+    gain, share = own["gain"].values, own["share"].values
+    x, truth = _means(gain, share), _means(gain, own["planted"].values)
+    ax.axhline(0, color=FAINT, linewidth=0.8, zorder=1)
+    ax.plot(x, truth, color=INK, linewidth=2.2, zorder=3)
+    ends = {_ALL: (truth[-1], INK)}
+    names = {"known": ("inputs recorded", COLOURS[0]), "unknown": ("inputs not recorded", COLOURS[1])}
+    for inputs in own["inputs"].values.tolist():
+        name, colour = names[inputs]
+        values = own["benefit"].sel(inputs=inputs).values
+        ax.plot(x, _means(gain, values), color=colour, linewidth=1.8, zorder=4)
+        ax.plot(share, values, "o", color=colour, markersize=3.6, markeredgewidth=0, zorder=5)
+        ends[name] = (_means(gain, values)[-1], colour)
+        ax.plot(share, own["shuffled"].sel(inputs=inputs).values, "x", color=colour, markersize=4.5, zorder=2)
+        if inputs == "unknown" and not share.min():
+            faked = _means(gain, values)[0]
+            said = f"{faked:.3f} where there is no recurrence:\ncommon input alone"
+            arrow = {"arrowstyle": "-", "color": colour, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 4, "relpos": (0, 0)}
+            style = {"fontsize": 8, "color": readable(colour), "va": "bottom", "arrowprops": arrow}
+            ax.annotate(said, (0, faked), (0.05, 0.68), textcoords="axes fraction", **style)
+    ends["× partners' trials exchanged"] = (float(own["shuffled"].mean()), MUTED)
+    _root_axis(ax)
+    _share_axis(ax, share)
+    _name_ends(ax, x[-1], ends)
+    ax.set_ylabel(_BENEFIT)
+    return ax
+
+
+def recurrence_by_benefit(readings: xr.Dataset, *, ax: Axes | None = None) -> Axes:
+    """Draw the true recurrence of units by the benefit that was measured of them, for each share of units seen.
+
+    Parameters
+    ----------
+    readings : xarray.Dataset
+        ``low``, ``middle`` and ``high (seen, range)``, quartiles of the units' true recurrence, ranges of their
+        benefit by name: see `neurorec.report.calibration_readings`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default new axes.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Bars are from quartile to quartile, dots are medians.
+
+    Examples
+    --------
+    >>> quartiles = {"low": 0.1, "middle": 0.2, "high": 0.3}
+    >>> readings = xr.Dataset(
+    ...     {name: (("seen", "range"), [[value]]) for name, value in quartiles.items()},
+    ...     coords={"seen": [1.0], "range": ["0.01 to 0.03"]},
+    ... )
+    >>> recurrence_by_benefit(readings).get_lines()[-1].get_ydata().tolist()
+    [0.2]
+    """
+    ax = start_axes(ax, width=6.4, height=4.6)
+    own = readings.sortby("seen", ascending=False)
+    shades = seen_colours(own["seen"].values)
+    n_seen, n_ranges = own.sizes["seen"], own.sizes["range"]
+    width = 0.8 / n_seen
+    for row, part in enumerate(own["seen"].values.tolist()):
+        one = own.sel(seen=part)
+        at = np.arange(n_ranges) + width * (row - (n_seen - 1) / 2)
+        known = np.isfinite(one["middle"].values)
+        low, high = one["low"].values[known], one["high"].values[known]
+        ax.vlines(at[known], low, high, color=shades[part], linewidth=0.62 * 46 * width, alpha=0.35, zorder=2)
+        ax.plot(at[known], one["middle"].values[known], "o", color=shades[part], markersize=5, zorder=3)
+    for edge in range(1, n_ranges):
+        ax.axvline(edge - 0.5, color=FAINT, linewidth=0.6, zorder=1)
+    for row, part in enumerate(own["seen"].values.tolist()):
+        ax.annotate(
+            f"{100 * part:g} % of units seen",
+            (0.03, 0.97 - 0.055 * row),
+            xycoords="axes fraction",
+            va="top",
+            fontsize=8,
+            color=readable(shades[part]),
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+        )
+    ax.set_xticks(range(n_ranges), [_in_two_lines(name) for name in own["range"].values.tolist()])
+    ax.tick_params(axis="x", length=0)
+    ax.set_xlim(-0.5, n_ranges - 0.5)
+    ax.set_ylim(0, 1)
+    ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+    ax.set_xlabel("benefit that was measured of a unit", loc="left")
+    ax.set_ylabel("its true recurrence")
     return ax
 
 
@@ -141,6 +241,63 @@ def seen_colours(seen: NDArray) -> dict[float, str]:
     order = np.sort(np.asarray(seen, dtype=float))
     shades = colormaps["viridis_r"](np.linspace(0.15, 0.85, order.size))
     return {float(share): to_hex(shade) for share, shade in zip(order, shades, strict=True)}
+
+
+def _root_axis(ax: Axes) -> None:
+    """Make the vertical axis one of square roots, with plain numbers: fractions from thousandths to tenths are seen."""
+    low, high = ax.dataLim.intervaly
+    ax.set_yscale("function", functions=(_root, _square))
+    ticks = np.array([0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1])
+    ticks = ticks[ticks <= max(high, 0.005)]
+    ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.set_ylim(min(low, 0.0) - 0.0005, 1.05 * max(high, 0.005))
+
+
+def _root(values: ArrayLike) -> NDArray[np.float64]:
+    values = np.asarray(values, dtype=float)
+    return np.sign(values) * np.sqrt(np.abs(values))
+
+
+def _square(values: ArrayLike) -> NDArray[np.float64]:
+    values = np.asarray(values, dtype=float)
+    return np.sign(values) * values**2
+
+
+def _in_two_lines(name: str) -> str:
+    """Break the name of a range: "below 0.1" after the first word, "0.1 to 0.2" before the second."""
+    first, _, rest = name.partition(" ")
+    return f"{first}\n{rest}"
+
+
+def _chosen(points: xr.Dataset, inputs: str) -> xr.Dataset:
+    if inputs not in points["inputs"].values.tolist():
+        expected = " or ".join(map(repr, points["inputs"].values.tolist()))
+        raise InputError("inputs", expected=expected, found=repr(inputs), remedy="name one")
+    return points.sel(inputs=inputs)
+
+
+def _share_axis(ax: Axes, share: NDArray) -> None:
+    most = float(share.max())
+    ax.set_xlim(-0.02 * max(most, 0.05), 1.02 * most if most > 0 else 1.0)
+    ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+    ax.set_xlabel(_SHARE, loc="left")
+
+
+def _name_ends(ax: Axes, x: float, ends: dict[str, tuple[float, str]]) -> None:
+    """Write each line's name to the right of its end, apart from the others."""
+    to_axes = ax.transAxes.inverted()
+    heights = [to_axes.transform(ax.transData.transform((x, end)))[1] for end, _ in ends.values()]
+    for (name, (end, colour)), place in zip(ends.items(), spread(heights, gap=0.06), strict=True):
+        ax.annotate(
+            name,
+            (x, end),
+            (1.03, place),
+            textcoords="axes fraction",
+            va="center",
+            fontsize=8,
+            color=readable(colour),
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3},
+        )
 
 
 def _means(group: NDArray, values: NDArray) -> NDArray[np.float64]:

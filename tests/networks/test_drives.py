@@ -1,5 +1,6 @@
 """Where the drive of units comes from, and what the others tell of each."""
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -11,7 +12,10 @@ from neurorec.networks import (
     activity_given_others,
     drive_shares,
     expected_activity,
+    run,
+    run_spiking,
     simulate,
+    spiking_shares,
     with_readout,
 )
 from neurorec.recording import InputError
@@ -113,3 +117,77 @@ def test_what_mixes_its_drives_is_refused():
             drive_shares(network, _trials(3), rng=rng)
     with pytest.raises(InputError, match=r"activity: expected shape"):
         activity_given_others(_network(), _trials(3), np.zeros((2, 2, 2)))
+
+
+def _talking(weights, inputs, bias, start, nonlinearity="sigmoid"):
+    """A network whose units can talk in spikes, at `start` to begin with."""
+    arrays = (jnp.asarray(values, dtype=jnp.float32) for values in (weights, inputs, bias))
+    cell = Leaky(*arrays, tau=0.05, form="current", nonlinearity=nonlinearity)
+    network = with_readout(cell, 1, rng=np.random.default_rng(0))
+    return eqx.tree_at(lambda n: n.initial, network, jnp.asarray(start, dtype=jnp.float32))
+
+
+def _random_talking(n_units=8, gain=4.0):
+    rng = np.random.default_rng(0)
+    weights = gain / np.sqrt(n_units) * rng.standard_normal((n_units, n_units))
+    np.fill_diagonal(weights, 0)
+    return _talking(weights, rng.standard_normal((n_units, 2)), -np.ones(n_units), -np.ones(n_units))
+
+
+def test_very_many_spikes_are_rates():
+    network, trials = _random_talking(), _trials(5)
+    spikes = run_spiking(network, trials, peak_rate=1e8, rng=np.random.default_rng(1))
+    states = np.swapaxes(np.asarray(run(network, np.swapaxes(trials["inputs"].values, 0, 1))), 0, 1)
+    np.testing.assert_allclose(spikes.drive, states, atol=5e-3)
+    np.testing.assert_allclose(spikes.rate, 1e8 / (1 + np.exp(-states)), rtol=5e-3)
+    assert (abs(spikes.counts - 0.02 * spikes.rate) < 7 * np.sqrt(0.02 * spikes.rate)).all()
+
+
+def test_what_spikes_make_of_a_drive_by_hand():
+    """The first fires at its peak; the second hears it, with weight w, beside inputs: ``x_2 = w s + filtered V u``."""
+    w, q, trials = 2.0, 40.0, _trials(50)
+    cell = ([[0, 0], [w, 0]], [[0, 0], [0.3, 0]], [1.0, 0.0], [1.0, w])
+    network = _talking(*cell, nonlinearity="relu")
+    shares = spiking_shares(network, trials, peak_rate=q, n_repeats=60, rng=np.random.default_rng(2))
+    # s is a y / (q dt) + (1 - a) s, the variance of y / (q dt) is 1 / (q dt), and the first step hears no spike yet
+    a, dt = 0.4, 0.02
+    n = trials.sizes["time"]
+    heard = w**2 / (q * dt) * a / (2 - a) * np.mean(1 - (1 - a) ** (2 * np.arange(n)))
+    seen, x = np.empty((50, n)), np.zeros(50)
+    for t in range(n):
+        seen[:, t] = x = (1 - a) * x + a * 0.3 * trials["inputs"].values[:, t, 0]
+    np.testing.assert_allclose(shares.recurrent, [0, heard / (heard + seen.var())], atol=0.02)
+    np.testing.assert_allclose(shares.expected[..., 0], q, rtol=1e-5)
+
+
+def test_without_weights_inputs_determine_all_rates():
+    network, trials = _random_talking(gain=0.0), _trials(10)
+    shares = spiking_shares(network, trials, peak_rate=60.0, n_repeats=3, rng=np.random.default_rng(3))
+    np.testing.assert_allclose(shares.recurrent, 0, atol=1e-9)
+    spikes = run_spiking(network, trials, peak_rate=60.0, rng=np.random.default_rng(4))
+    np.testing.assert_allclose(shares.expected, spikes.rate, rtol=1e-6)
+
+
+def test_spikes_are_best_predicted_by_the_rate_given_all_spikes():
+    network, trials = _random_talking(gain=8.0), _trials(200)
+    shares = spiking_shares(network, trials, peak_rate=60.0, n_repeats=20, rng=np.random.default_rng(5))
+    spikes = run_spiking(network, trials, peak_rate=60.0, rng=np.random.default_rng(6))
+    error = [((spikes.counts - 0.02 * rate) ** 2).mean() for rate in (spikes.rate, shares.expected)]
+    assert error[0] < 0.97 * error[1]
+    # Poisson counts have the variance of their mean
+    np.testing.assert_allclose(error[0], 0.02 * spikes.rate.mean(), rtol=0.03)
+
+
+@pytest.mark.parametrize(
+    ("network", "options", "message"),
+    [
+        (_network(), {}, "current form"),
+        (_network(form="current"), {}, "current form"),
+        (_talking(np.eye(2), np.zeros((2, 2)), np.zeros(2), np.zeros(2)), {}, "onto itself"),
+        (_random_talking(), {"peak_rate": 0.0}, "peak_rate"),
+        (_random_talking(), {"n_repeats": 1}, "n_repeats"),
+    ],
+)
+def test_what_cannot_talk_in_spikes_is_refused(network, options, message):
+    with pytest.raises(InputError, match=message):
+        spiking_shares(network, _trials(2), **({"peak_rate": 40.0} | options), rng=np.random.default_rng(0))
