@@ -1,5 +1,6 @@
 """A study: from recordings and settings to results and a report, in stages that survive a kill."""
 
+from neurorec.study.classics import CLASSICS, Reproduced, reproduce_classic
 from neurorec.study.config import (
     DataSettings,
     FitSettings,
@@ -14,10 +15,12 @@ from neurorec.study.reproducing import Reproduction, reproduce_runyan2017
 from neurorec.study.running import StudyOutcome, run_study
 
 __all__ = [
+    "CLASSICS",
     "DataSettings",
     "FitSettings",
     "NetworkSettings",
     "RecurrenceCalibration",
+    "Reproduced",
     "Reproduction",
     "StudyConfig",
     "StudyOutcome",
@@ -25,6 +28,7 @@ __all__ = [
     "config_from_dict",
     "config_to_toml",
     "read_config",
+    "reproduce_classic",
     "reproduce_runyan2017",
     "run_study",
 ]

@@ -1,0 +1,33 @@
+"""Which classic systems there are, and what makes each of them again."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from neurorec.report import Findings
+from neurorec.study.classics.oculomotor import show_oculomotor
+
+
+class Classic(NamedTuple):
+    """A classic system.
+
+    Attributes
+    ----------
+    title : str
+        In a line.
+    doi : str
+        Of the paper.
+    show : callable
+        ``show(*, full, seed, folder, n_jobs, progress) -> Findings``. `full` asks for the published size where the
+        default is smaller; what takes long keeps in `folder` what it needs to go on.
+    """
+
+    title: str
+    doi: str
+    show: Callable[..., Findings]
+
+
+CLASSICS: dict[str, Classic] = {
+    "oculomotor": Classic(
+        "the oculomotor integrator: a tuned line attractor", "10.1016/S0896-6273(00)81155-1", show_oculomotor
+    ),
+}
