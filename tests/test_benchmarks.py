@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+from neurorec.dynamics import find_fixed_points
+from neurorec.networks import Elman, with_readout
+
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
@@ -44,3 +47,40 @@ def test_bounds_meet_at_the_minimum_and_enclose_it_elsewhere(monkeypatch, l1_rat
     assert -1e-12 <= (value - below)[0] / null[0] < 1e-6
     other, elsewhere = bounds(X, Y, coef + 0.1, best[6:], np.array([penalty]), l1_ratio, allowed)
     assert elsewhere < value < other
+
+
+def test_comparison_runs_without_peers():
+    command = [sys.executable, str(FOLDER / "comparison.py"), "--parts", "shapes", "--systems", "3", "--rounds", "1"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "| ... in single precision |" in said
+    apart = float(said.split("differ from the direct ones at most by ")[1].split()[0])
+    assert apart < 1e-7
+
+
+def test_minimisation_by_adam_finds_the_points_of_a_cyclic_network(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    from dynamics import EXACT_Q, adam
+
+    weights = np.array([-np.roll(np.linspace(-1, 1, 2), -i) for i in range(2)]).T
+    cell = Elman(input=np.zeros((2, 1)), recurrent=weights, bias=np.zeros(2))
+    network = with_readout(cell, 1, rng=np.random.default_rng(0))
+    starts = np.array([[0.9, -0.7], [-0.8, 0.9], [0.02, -0.01]])
+    points, q, eigenvalues = adam(network, starts, "adaptive", 50_000, np.float64, EXACT_Q)
+    assert q.max() < 1e-24
+    found = find_fixed_points(network, starts)
+    for point in found.points:
+        assert np.abs(points - point).max(axis=1).min() < 1e-6
+    assert len(points) == len(found.points) == 3
+    assert sorted((np.abs(eigenvalues()) > 1).sum(axis=1)) == [0, 0, 1]
+
+
+def test_the_plain_loop_gives_the_exponents_of_a_linear_flow_and_map(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    from lyapunov import directly, tanh_map
+
+    def flow(x, frame):
+        return np.array([-1.0, -2.0]) * x, np.array([[-1.0], [-2.0]]) * frame
+
+    np.testing.assert_allclose(directly(flow, np.ones(2), 2, 50, 0.01), [-1, -2], atol=1e-6)
+    still = directly(tanh_map(np.diag([0.5, 0.9])), np.zeros(2), 1, 300, None)
+    np.testing.assert_allclose(still, np.log(0.5), atol=1e-9)
