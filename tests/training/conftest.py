@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.experimental.compilation_cache import compilation_cache
 
 from neurorec.networks import (
     GRU,
@@ -25,26 +24,6 @@ from neurorec.networks import (
     with_readout,
 )
 from neurorec.training.batches import Batch
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quickly_compiled(tmp_path_factory):
-    """Programs that run for a moment are compiled without care, and once: that is what these tests would wait for."""
-    folder = tmp_path_factory.getbasetemp() / "compiled"
-    changed = {
-        "jax_disable_most_optimizations": True,
-        "jax_compilation_cache_dir": str(folder),
-        "jax_persistent_cache_min_compile_time_secs": 0.0,
-        "jax_persistent_cache_min_entry_size_bytes": -1,
-    }
-    before = {name: jax.config.values[name] for name in changed}
-    for name, value in changed.items():
-        jax.config.update(name, value)
-    compilation_cache.reset_cache()
-    yield
-    for name, value in before.items():
-        jax.config.update(name, value)
-    compilation_cache.reset_cache()
 
 
 @cache
