@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from neurorec.dynamics import find_line_attractor
+from neurorec.dynamics import LineAttractor, find_line_attractor
 from neurorec.networks import Leaky, TunedIntegrator, run, with_readout
 from neurorec.plot import held_positions, persistence_against_mistuning, recruitment
 from neurorec.report import Claim, Findings
@@ -42,17 +42,32 @@ def show_oculomotor(
     Findings
     """
     network = TunedIntegrator.tuned(rng=np.random.default_rng(seed))
-    persistence = _persistence(network)
-    held = _held(network)
-    line = find_line_attractor(
-        network, np.stack([network.state_at(e) for e in np.linspace(2, 38, 60)]), n_null=19,
-        rng=np.random.default_rng([seed, 1]),
+    data = {"persistence": _persistence(network), "held": _held(network), "recruitment": _recruited(network)}
+    states = np.stack([network.state_at(float(e)) for e in np.linspace(2, 38, 60)])
+    line = find_line_attractor(network, states, n_null=19, rng=np.random.default_rng([seed, 1]))
+    return Findings(
+        "The oculomotor integrator",
+        "How precisely must a network be tuned to hold a position?",
+        _DOI,
+        _claims(data["persistence"], _decay(network, seconds=3.0), line),
+        {"oculomotor": _figure(data)},
+        data,
+        settings={
+            "units": network.n_units, "tau (s)": network.tau, "dt (s)": network.dt,
+            "half_rate (spikes/s)": network.half_rate,
+        },
+        notes=[
+            "Rates rather than the paper's conductance-based spiking neurons; synapses of one time constant.",
+            "Weights are fitted (non-negative least squares), as in the paper; how an animal finds them is not shown.",
+        ],
     )  # fmt: skip
-    still = _decay(network, seconds=3.0)
-    off = persistence["time_constant"] / persistence["expected"] - 1
-    worst = {str(name): float(np.abs(off.sel(network=name)).max()) for name in off["network"].values}
+
+
+def _claims(persistence: xr.Dataset, still: float, line: LineAttractor) -> list[Claim]:
+    off = abs(persistence["time_constant"] / persistence["expected"] - 1).max("mistuning")
+    worst = {str(name): float(off.sel(network=name)) for name in off["network"].values}
     slightly = float(persistence["time_constant"].sel(network="tuned", mistuning=0.005))
-    claims = [
+    return [
         Claim(
             "linear network: largest deviation of the time constant from τ / (1 − λ), fraction", worst["linear"], "0",
             f"theory, doi:{_LINEAR}", worst["linear"] < 0.02,
@@ -67,39 +82,34 @@ def show_oculomotor(
         ),
         Claim("time constant when tuned, s", still, "tens of seconds", f"goldfish, doi:{_DOI}", still > 20),
         Claim(
-            f"slow points form a line ({line.kind}); p beside random networks", line.p_value, "a line attractor",
+            f"slow points form a {line.kind}; p beside random networks", line.p_value, "a line attractor",
             f"doi:{_LINEAR}", line.kind == "line",
         ),
     ]  # fmt: skip
-    positions = np.linspace(0, 40, 81)
-    rates = jnp.stack([network.activity(network.state_at(float(e))) for e in positions], axis=1)
-    recruited = xr.Dataset({"rate": (("unit", "position"), np.asarray(rates))}, coords={"position": positions})
+
+
+def _figure(data: dict[str, xr.Dataset]) -> tuple[Figure, str]:
     figure = Figure(figsize=(12.4, 3.5), layout="constrained")
     axes = figure.subplots(1, 3, width_ratios=(0.8, 1.3, 1))
-    recruitment(recruited, ax=axes[0])
-    held_positions(held, ax=axes[1])
-    persistence_against_mistuning(persistence, ax=axes[2])
+    recruitment(data["recruitment"], ax=axes[0])
+    held_positions(data["held"], ax=axes[1])
+    persistence_against_mistuning(data["persistence"], ax=axes[2])
     said = (
         "An integrator holds the eye as long as it is tuned. Left: rates against position, a line per unit; units are "
         "recruited one after the other. Middle: positions after four commands, tuned and with feedback 5 % too weak "
         "and too strong. Right: time constants of the decay against the mistuning, and the theory."
     )
-    return Findings(
-        "The oculomotor integrator",
-        "How precisely must a network be tuned to hold a position?",
-        _DOI,
-        claims,
-        {"oculomotor": (figure, said)},
-        {"persistence": persistence, "held": held, "recruitment": recruited},
-        settings={
-            "units": network.n_units, "tau (s)": network.tau, "dt (s)": network.dt,
-            "half_rate (spikes/s)": network.half_rate, "seed": seed,
-        },
-        notes=[
-            "Rates rather than the paper's conductance-based spiking neurons; synapses of one time constant.",
-            "Weights are fitted (non-negative least squares), as in the paper; how an animal finds them is not shown.",
-        ],
-    )  # fmt: skip
+    return figure, said
+
+
+def _recruited(network: TunedIntegrator) -> xr.Dataset:
+    """Rates where the eye is kept at positions."""
+    position = np.linspace(0, 40, 81)
+    rate = np.stack([network.activity(network.state_at(float(e))) for e in position], axis=1)
+    return xr.Dataset(
+        {"rate": (("unit", "position"), rate, {"units": "spikes/s"})},
+        coords={"position": ("position", position, {"units": "degrees"})},
+    )
 
 
 def _decay(network: TunedIntegrator, *, seconds: float) -> float:
