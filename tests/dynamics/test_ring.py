@@ -10,7 +10,7 @@ from scipy.spatial.distance import cdist
 
 from neurorec.dynamics.subspaces.loops import circular_coordinate, persistent_loops
 from neurorec.dynamics.subspaces.ring import find_ring, ring_of_population
-from neurorec.recording import InputError, SelectionError, recording_from_arrays
+from neurorec.recording import InputError, recording_from_arrays
 
 
 def apart(points) -> np.ndarray:
@@ -184,5 +184,5 @@ def test_what_cannot_be_asked_is_refused():
     with pytest.raises(InputError, match="landmarks"):
         find_ring(np.ones((300, 4)), n_landmarks=2, rng=rng)
     recording = recording_from_arrays(np.ones((300, 4), dtype=int), bin_width=0.1, area="ADN")
-    with pytest.raises(SelectionError, match="smoothing"):
+    with pytest.raises(InputError, match="smoothing"):
         ring_of_population(recording, smoothing=0.0, rng=rng)

@@ -14,7 +14,7 @@ from scipy.spatial.distance import cdist
 from neurorec.design import find_runs
 from neurorec.dynamics.subspaces.labels import check_activity, whole
 from neurorec.dynamics.subspaces.loops import Loops, circular_coordinate, persistent_loops
-from neurorec.recording import InputError, SelectionError
+from neurorec.recording import InputError
 
 _LEVEL = 0.05
 _FEWEST = 3  # units
@@ -196,7 +196,7 @@ def ring_of_population(
 
     Raises
     ------
-    SelectionError
+    InputError
         As `find_ring`; or a smoothing that is not positive.
 
     Examples
@@ -212,7 +212,7 @@ def ring_of_population(
     (1, True)
     """
     if smoothing <= 0:
-        raise SelectionError("smoothing", expected="above 0 s", found=str(smoothing), remedy="0.1 to 0.2 of spikes")
+        raise InputError("smoothing", expected="above 0 s", found=str(smoothing), remedy="0.1 to 0.2 of spikes")
     activity = recording["activity"].transpose("time", "unit").values.astype(float)
     runs = find_runs(recording)
     smooth = np.empty_like(activity)
