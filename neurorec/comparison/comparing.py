@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from neurorec.comparison.matching import OWN, cut_source, shared_conditions, side_in
 from neurorec.comparison.measures import Measure, Pair, find_measures
@@ -102,8 +102,8 @@ def compare(
         ``value``, ``value_low``, ``value_high``, ``advantage``, ``advantage_low``, ``advantage_high`` and
         ``beats_untrained (network, measure)``; ``p_value``, ``null_mean``, ``null_low`` and
         ``null_high (network, measure, shuffle)``, NaN for measures that do not see which condition is which; all also
-        ``(area)`` if asked for, with ``n_units`` and ``n_reliable``. Coordinates ``role (network)``, ``similar``,
-        ``long_name`` and ``unequal_units (measure)``. ``attrs`` name the conditions.
+        ``(area)`` if asked for, with ``n_units`` and ``n_reliable``. Coordinates ``role`` and ``kind (network)``,
+        ``similar``, ``long_name`` and ``unequal_units (measure)``. ``attrs`` name the conditions.
 
     Raises
     ------
@@ -143,7 +143,8 @@ def compare(
     own = cuts[OWN]
     assert isinstance(own, xr.Dataset)
     groups = _areas(own["area"].values, min_units) if areas else {"": np.arange(own.sizes["unit"])}
-    beside = _beside(np.array(role) == "untrained", [dict(kinds or {}).get(name, "") for name in systems])
+    families = [dict(kinds or {}).get(name, "") for name in systems]
+    beside = _beside(np.array(role) == "untrained", families)
     settings = _Settings(found, beside, n_shuffles, n_bootstrap, level)
     parts = []
     bar = tqdm(total=len(groups) * (1 + 2 * n_shuffles + n_bootstrap), disable=not progress, delay=2, unit="draw")
@@ -153,7 +154,8 @@ def compare(
             parts.append(_table(mine, [sides[name] for name in systems], settings, rng, bar))
     result = xr.concat(parts, dim=xr.Variable("area", list(groups))) if areas else parts[0]
     assert isinstance(result, xr.Dataset)
-    return _labelled(result, list(systems), role, found, sides).assign_attrs(
+    labelled = _labelled(result, list(systems), role, found, sides).assign_coords(kind=("network", families))
+    return labelled.assign_attrs(
         conditions=", ".join(names), n_conditions=len(names), conditions_left_out=", ".join(lost), n_steps=n_steps,
         centring=centring, level=level, n_shuffles=n_shuffles, n_bootstrap=n_bootstrap,
         session=str(recording.attrs.get("session", "")),

@@ -145,7 +145,8 @@ def find_line_attractor(
     Returns
     -------
     LineAttractor
-        Of kind "none" where there is none; its other parts are then what was found instead.
+        Of kind "none" where there is none; its other parts are then what was found instead: nothing, with p 1, where
+        no start led to a slow point (begin nearer to it, or raise `slowness`).
 
     Raises
     ------
@@ -168,8 +169,7 @@ def find_line_attractor(
     how: dict[str, Any] = {"inputs": inputs, "jacobian": jacobian, "flow": flow}
     slow = find_fixed_points(step, starts, **how, **settings, tolerances=())
     if not len(slow.points):
-        remedy = "begin nearer to it, or raise slowness"
-        raise InputError("starts", expected="some that lead to slow points", found="none", remedy=remedy)
+        return _nothing(starts.shape[1], slow.inputs.shape[1])
     seen = _look(slow, gap, size)
     null = [
         _look(find_fixed_points(other, starts, inputs=by, **settings, tolerances=()), gap, size).score
@@ -200,6 +200,33 @@ def find_line_attractor(
         score=seen.score,
         p_value=p_value,
         n_aside=len(slow.points) - len(kept),
+    )
+
+
+def _nothing(n_states: int, n_inputs: int) -> LineAttractor:
+    """What there is where no state is slow."""
+    none, modes = np.zeros(0), np.zeros((0, n_states))
+    return LineAttractor(
+        kind="none",
+        points=modes,
+        position=none,
+        length=0.0,
+        straightness=np.nan,
+        largest_gap=np.nan,
+        dimension=0,
+        local_dimension=np.zeros(0, dtype=np.int64),
+        drift=none,
+        eigenvalue=np.zeros(0, dtype=complex),
+        time_constant=none,
+        alignment=none,
+        direction=modes,
+        selection=modes,
+        input_effect=np.zeros((0, n_inputs)),
+        input_alignment=np.zeros((0, n_inputs)),
+        gap=1.0,
+        score=0.0,
+        p_value=1.0,
+        n_aside=0,
     )
 
 

@@ -297,7 +297,7 @@ def _joined(one: Search, other: Search) -> Search:
 
 def _groups(inputs: NDArray) -> NDArray[np.int64]:
     """Which starts are under the same inputs."""
-    if not inputs.shape[1] or (inputs == inputs[0]).all():
+    if not inputs.size or (inputs == inputs[0]).all():
         return np.zeros(len(inputs), dtype=np.int64)
     return np.unique(inputs, axis=0, return_inverse=True)[1].ravel()
 

@@ -225,6 +225,12 @@ def line_attractor(line: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     paths, score = line["trajectory"].values[..., :2], line["score"].values[:, :2]
     for path in paths:
         ax.plot(path[:, 0], path[:, 1], color=FAINT, linewidth=0.7, zorder=1, rasterized=True)
+    share = line["explained"].values
+    ax.set_xlabel(f"component 1 ({100 * share[0]:.0f}% of the variance)", loc="left")
+    ax.set_ylabel(f"component 2 ({100 * share[1]:.0f}% of the variance)")
+    if not len(score):
+        note(ax, "no slow points")
+        return ax
     times = np.abs(line["time_constant"].values)
     times = np.where(np.isfinite(times), times, np.nanmax(np.append(times[np.isfinite(times)], 1.0)))
     if line.attrs["kind"] != "surface":
@@ -235,9 +241,6 @@ def line_attractor(line: xr.Dataset, *, ax: Axes | None = None) -> Axes:
         score[:, 0], score[:, 1], c=times, norm=norm, cmap="viridis", s=26, zorder=4, edgecolors="white", linewidths=0.5
     )
     colour_bar(ax, dots, "time constant of the slowest mode (s)")
-    share = line["explained"].values
-    ax.set_xlabel(f"component 1 ({100 * share[0]:.0f}% of the variance)", loc="left")
-    ax.set_ylabel(f"component 2 ({100 * share[1]:.0f}% of the variance)")
     kind = line.attrs["kind"] if line.attrs["kind"] != "none" else "no attractor"
     gap = f"{line.attrs['gap']:.2g}" if line.attrs["gap"] < 1000 else "over 1000"
     largest = float(line.attrs.get("largest_gap", np.nan))

@@ -246,7 +246,7 @@ def _compare(work: _Work, session: Session, areas: bool, path: Path) -> None:
         progress=False,
         **_cut(work, recording, list(systems)),
     )
-    save_dataset(table.assign_coords(kind=("network", [kind_of(name) for name in systems])), path)
+    save_dataset(table, path)
 
 
 def _measures(recording: xr.Dataset, match: TaskMatch) -> tuple[str, ...]:

@@ -170,5 +170,11 @@ def test_what_cannot_be_looked_at_is_refused():
     rng = np.random.default_rng(0)
     with pytest.raises(InputError, match="one attractor a context"):
         find_line_attractor(lambda x, u: x + u, np.zeros((3, 2)), inputs=np.zeros((2, 2)), rng=rng)
-    with pytest.raises(InputError, match="raise slowness"):
-        find_line_attractor(lambda x, u: x + 1, rng.standard_normal((3, 2)), rng=rng)
+
+
+def test_where_nothing_is_slow_there_is_none():
+    rng = np.random.default_rng(0)
+    found = find_line_attractor(
+        lambda x, u: x + 1 + 0 * u.sum(-1, keepdims=True), np.zeros((3, 2)), inputs=[0.0], rng=rng
+    )
+    assert (found.kind, found.p_value, found.points.shape, found.input_effect.shape) == ("none", 1.0, (0, 2), (0, 1))

@@ -369,3 +369,10 @@ def test_a_network_on_its_task_is_labelled(tmp_path):
     assert line.attrs["kind"] == "none"
     assert line["input_effect"].sizes["input"] == 3
     line.to_netcdf(tmp_path / "line.nc", engine="h5netcdf")
+
+
+def test_where_nothing_is_slow_nothing_is_found():
+    for inputs in (None, [0.0], [[0.0], [1.0], [2.0]]):
+        found = find_fixed_points(lambda x, u: x + 1 + 0 * u.sum(-1, keepdims=True), np.zeros((3, 1)), inputs=inputs)
+        assert found.points.shape == (0, 1)
+        assert (found.point_of_start < 0).all()

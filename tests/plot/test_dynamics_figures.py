@@ -118,3 +118,8 @@ def test_time_constants_of_several_decades_are_plain_numbers_on_a_logarithmic_sc
     figure.draw_without_rendering()
     shown = [label.get_text() for label in figure.axes[1].get_yticklabels()]
     assert {"1", "2", "5", "10", "20"} <= set(shown)
+
+
+def test_a_line_that_is_not_there_says_so(line):
+    ax = line_attractor(line.isel(point=[]), ax=Figure().add_subplot())
+    assert ax.texts[0].get_text() == "no slow points"
