@@ -18,7 +18,7 @@ from neurorec.recording import InputError, first_offenders
 MIN_CEILING = 0.1
 _SAME = 10  # components of each side where a measure needs equally many
 _NEARLY_ALL = 0.999  # of the system's variance: what the penalty would shrink away costs most of the time
-_DELAYS, _RANK = 4, 10  # of trials of some 20 steps
+_DELAYS = 4  # of trials of some 20 steps
 
 
 class Pair(NamedTuple):
@@ -88,7 +88,9 @@ def _debiased(pair: Pair) -> float:
 
 
 def _canonical(pair: Pair) -> float:
-    return canonical_correlations(pair.recorded, pair.system, n_components=_SAME).value
+    rows = paired_rows(pair.system, pair.recorded)
+    learnt_from = rows.condition.size - np.unique(rows.condition, return_counts=True)[1].max()
+    return canonical_correlations(pair.recorded, pair.system, n_components=_as_many(learnt_from)).value
 
 
 def _representational(pair: Pair) -> float:
@@ -99,7 +101,13 @@ def _dynamical(pair: Pair) -> float:
     sides = [_few_components(side) for side in (pair.recorded, pair.system)]
     most = max(len(part) for part in sides[0])
     delays = max(1, min(_DELAYS, most // 3))
-    return dynamical_similarity(*sides, n_delays=delays, rank=_RANK).distance
+    steps = min(sum(max(len(part) - delays, 0) for part in side) for side in sides)
+    return dynamical_similarity(*sides, n_delays=delays, rank=_as_many(steps)).distance
+
+
+def _as_many(n_rows: int) -> int:
+    """Components that can be told from as many rows: with more, rounding would decide the value."""
+    return int(np.clip(n_rows // 2, 1, _SAME))
 
 
 def _predictivity(pair: Pair) -> float:

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.stats import chisquare
 
-from neurorec.comparison import MEASURES, Measure, compare, compare_trajectories
+from neurorec.comparison import MEASURES, Measure, Pair, compare, compare_trajectories
 from neurorec.comparison.comparing import DEFAULT
 from neurorec.comparison.resampling import exact_p
 from neurorec.recording import DataWarning, InputError, recording_from_arrays
@@ -303,3 +303,17 @@ def test_trajectories_are_labelled(population):
 def test_every_measure_has_a_default_or_a_reason():
     assert set(MEASURES) - set(DEFAULT) == {"linear_shape"}  # asks for many more rows than components
     assert all(m.units and m.long_name and m.similar in (-1, 1) for m in MEASURES.values())
+
+
+@pytest.mark.parametrize("shape", [(2, 6, 8), (2, 4, 8), (3, 4, 20), (4, 6, 30), (2, 12, 40)])
+def test_rounding_decides_no_measure(shape):
+    """Few conditions of few steps leave fewer components to be compared, not ones that nothing determines."""
+    rng = np.random.default_rng(0)
+    recorded, system = rng.standard_normal((2, *shape))
+    near = [side * (1 + 1e-13 * rng.standard_normal(shape)) for side in (recorded, system)]
+    ceiling = np.full(shape[2], 0.8)
+    for name, measure in MEASURES.items():
+        if name == "linear_shape" and shape[0] * shape[1] <= 10:
+            continue  # refused: it needs more rows than dimensions
+        value = measure.function(Pair(recorded, system, ceiling))
+        assert measure.function(Pair(*near, ceiling)) == pytest.approx(value, abs=1e-8), name
