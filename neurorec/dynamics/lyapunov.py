@@ -311,7 +311,7 @@ def _compiled(
         stop = jnp.minimum(jnp.minimum(t + every, last), ends[block])
 
         def one(t: Any, now: Any) -> Any:
-            state, frame = _advance(push, *now, inputs[t], dt)
+            state, frame = _advance(push, now[0], now[1], inputs[t], dt)
             return state.astype(float), frame.astype(float)
 
         state, frame = jax.lax.fori_loop(t, stop, one, (state, frame))
