@@ -4,6 +4,7 @@ from neurorec.networks.callable import CallableSystem
 from neurorec.networks.catalogue import NETWORKS, build_network
 from neurorec.networks.connectivity import Constrained, LowRank, block_mask, dale_signs, plain_weights
 from neurorec.networks.delays import DelayFeedforward, TappedDelay
+from neurorec.networks.dense_memory import DenseMemory
 from neurorec.networks.drives import (
     DriveShares,
     SpikingRun,
@@ -17,10 +18,12 @@ from neurorec.networks.drives import (
 from neurorec.networks.elman import Elman
 from neurorec.networks.encoder_decoder import EncoderDecoder
 from neurorec.networks.gru import GRU
+from neurorec.networks.hopfield import Hopfield
 from neurorec.networks.jordan import Jordan
 from neurorec.networks.leaky import Leaky
 from neurorec.networks.lstm import LSTM
 from neurorec.networks.network import Cell, Network, with_readout
+from neurorec.networks.recalling import Recalled, recall
 from neurorec.networks.second_order import SecondOrder
 from neurorec.networks.simulating import simulate
 from neurorec.networks.stacked import Stacked
@@ -37,13 +40,16 @@ __all__ = [
     "Cell",
     "Constrained",
     "DelayFeedforward",
+    "DenseMemory",
     "DriveShares",
     "Elman",
     "EncoderDecoder",
+    "Hopfield",
     "Jordan",
     "Leaky",
     "LowRank",
     "Network",
+    "Recalled",
     "SecondOrder",
     "SpikingRun",
     "SpikingShares",
@@ -64,6 +70,7 @@ __all__ = [
     "noisy_step",
     "plain_weights",
     "prepare",
+    "recall",
     "recurrent_weights",
     "run",
     "run_spiking",
