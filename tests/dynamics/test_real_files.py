@@ -19,7 +19,7 @@ def trials():
     if not SESSION.exists():
         pytest.skip("the public session is not here")
     with pytest.warns(UserWarning, match="no spikes"):
-        recording = read_nwb(SESSION, bin_width=0.025)
+        recording = read_nwb(SESSION, bin_width=0.02)
     side = np.sign(recording["contrast_right"].values - recording["contrast_left"].values)
     recording = recording.assign_coords(side=("trial", np.array(["left", "even", "right"])[side.astype(int) + 1]))
     return dynamics.trial_activity(recording, "side", window=(0, 0.4), areas=["VISp"])

@@ -561,9 +561,9 @@ def test_a_trial_column_of_words_has_to_be_given_as_numbers(trials):
 @pytest.mark.skipif(not STEINMETZ.exists(), reason="the public session is not here")
 def test_a_real_session_goes_all_the_way():
     with pytest.warns(UserWarning, match="no spikes"):
-        recording = read_nwb(STEINMETZ, bin_width=0.025)
+        recording = read_nwb(STEINMETZ, bin_width=0.02)
     trials = sub.trial_activity(recording, "feedback_type", window=(0, 0.4), areas=["VISp"])
-    assert dict(trials.sizes) == {"trial": 214, "time": 16, "unit": 178}
+    assert dict(trials.sizes) == {"trial": 214, "time": 20, "unit": 178}
     found = sub.demixed_subspace(trials, n_components=2, n_folds=3, rng=np.random.default_rng(0))
     assert found["share_of_part"].sel(part="time") > 0.5
     assert np.isfinite(found["scores"]).all()

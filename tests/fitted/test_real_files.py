@@ -30,7 +30,7 @@ def session():
     if not SESSION.exists():
         pytest.skip("the public session is not here")
     with pytest.warns(UserWarning, match="no spikes"):
-        recording = read_nwb(SESSION, bin_width=0.025)
+        recording = read_nwb(SESSION, bin_width=0.02)
     rate, area = recording["activity"].values.mean(axis=0), recording["area"].values
     order = np.argsort(-rate)
     recording = recording.isel(unit=np.concatenate([order[area[order] == name][:4] for name in ("CA3", "MOs")]))

@@ -45,6 +45,10 @@ DEFAULT_BIN_WIDTH = 0.01
 MOST_VALUES = 1e9
 COORDINATES = 10
 
+_LOOKED_AT = 200_000  # spikes in which a grid of their times is looked for
+_NEAR, _ENOUGH = 0.2, 1000  # s between different times that are looked at, and how many there have to be
+_COARSE = 0.001  # s; clocks tick faster, bins of counts do not
+
 
 class Activity(NamedTuple):
     """What the units did, in bins.
@@ -109,6 +113,7 @@ def read_spiking(file: h5py.File, name: str, group: h5py.Group | None, choices: 
     mine, n_units = row >= 0, int(kept.sum())
     counts = count_spikes(spikes.times[mine], row[mine], time=bins.time, bin_width=bin_width, n_units=n_units)
     _doubt_uncounted(spikes.times[mine], int(counts.sum()), choices.window, doubts)
+    _doubt_grid(spikes.times[mine], bin_width, doubts)
     mask = _mask(observed, kept, bins, bin_width)
     return Activity(
         values=counts,
@@ -218,6 +223,26 @@ def _checked_bins(intervals: NDArray, bin_width: float, n_units: int) -> Bins:
             "bin_width", expected=f"bins within stretches of {longest:.4g} s", found=f"{bin_width:g} s", remedy=remedy
         )
     return bins
+
+
+def _doubt_grid(times: NDArray, bin_width: float, doubts: list[str]) -> None:
+    """Say so where spike times are counts in bins of their own, which do not go into the bins asked for."""
+    some = np.unique(times[: min(times.size, _LOOKED_AT)])
+    apart = np.diff(some)
+    apart = apart[apart < _NEAR]
+    if apart.size < _ENOUGH:
+        return
+    step = float(np.quantile(apart, 0.001))
+    share = apart / step
+    if step < _COARSE or np.mean(np.abs(share - np.round(share)) < 0.01) < 0.999:
+        return
+    in_one = bin_width / step
+    if abs(in_one - round(in_one)) > 0.01 or round(in_one) < 1:
+        doubts.append(
+            f"Spike times lie {1000 * step:.4g} ms apart, or multiples of that: they are counts of such bins. Bins of "
+            f"{1000 * bin_width:.4g} ms hold different numbers of them in turn, which passes for a rhythm; set "
+            f"bin_width to a multiple of {step:.4g} s."
+        )
 
 
 def _doubt_uncounted(times: NDArray, n_counted: int, window: tuple[float, float] | None, doubts: list[str]) -> None:

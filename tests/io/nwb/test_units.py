@@ -208,3 +208,20 @@ def test_bulk_reading_agrees_with_pynwb(tmp_path, read):
     assert recording["activity"].sum("time").values.tolist() == [len(own) for own in table["spike_times"]]
     assert recording["area"].values.tolist() == ["V1", "PPC", "V1", "PPC"]
     assert recording["choice"].values.tolist() == ["left", "right"]
+
+
+@pytest.mark.parametrize(("bin_width", "doubted"), [(0.025, True), (0.005, True), (0.01, False), (0.02, False)])
+def test_spikes_that_are_counts_of_their_own_bins_say_so(build, read, said, bin_width, doubted):
+    rng = np.random.default_rng(0)
+    steps = [np.sort(rng.integers(0, 3000, 900)) for _ in range(4)]
+    starts = np.repeat([0.1234, 50.777], 2)  # another grid after a pause, as where trials were binned one by one
+    file = build().units([start + 0.01 * step for start, step in zip(starts, steps, strict=True)])
+    _, doubts = read(file, bin_width=bin_width)
+    assert said(doubts, "10 ms apart", "a multiple of 0.01 s") == doubted
+
+
+def test_spikes_on_a_fast_clock_are_no_counts(build, read, said):
+    rng = np.random.default_rng(0)
+    file = build().units([np.sort(rng.integers(0, 900_000, 4000)) / 30_000 for _ in range(2)])
+    _, doubts = read(file, bin_width=0.025)
+    assert not said(doubts, "apart")
