@@ -118,8 +118,9 @@ def find_line_attractor(
 
     A single eigenvalue near 1 is no wonder where the gain is 1 or above; that it stays there along a line is. The score
     is therefore compared with that of random networks, searched in the same way from the same starts: an Elman or
-    leaky network with its recurrent weights drawn anew, normal, of the same variance; of anything else, linear
-    networks about the slow point in the middle, whose Jacobian is drawn anew, with the same mean diagonal and variance.
+    leaky network whose recurrent weights have the same singular values between random directions (a network that began
+    as a rotation is compared with rotations); of anything else, linear networks about the slow point in the middle,
+    whose Jacobian keeps its mean diagonal and the singular values of the rest.
 
     Parameters
     ----------
@@ -285,16 +286,22 @@ def _random_networks(
     cell = simple_cell(step)
     for _ in range(n_null):
         if cell is not None:
-            old = np.asarray(cell.recurrent)
-            weights = old.std() * rng.standard_normal(old.shape)
+            weights = _turned(np.asarray(cell.recurrent, dtype=float), rng)
             yield with_readout(replace(cell, recurrent=jnp.asarray(weights, dtype=jnp.float32)), 1, rng=rng), inputs
             continue
         middle = len(slow.points) // 2  # in the order of their starts, as good as any
         A, point = slow.jacobians[middle] + slow.flow * np.eye(slow.points.shape[1]), slow.points[middle]
         mean = np.trace(A) / len(A) * np.eye(len(A))
-        A = mean + np.sqrt(((A - mean) ** 2).mean()) * rng.standard_normal(A.shape)
+        A = mean + _turned(A - mean, rng)
         parts = (jnp.asarray(values, dtype=jnp.float32) for values in (A, np.zeros((len(A), 1)), point - A @ point))
         yield with_readout(Elman(*parts, nonlinearity="linear"), 1, rng=rng), None
+
+
+def _turned(weights: NDArray, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Weights of the same singular values, between other directions."""
+    size = np.linalg.svd(weights, compute_uv=False)
+    left, right = np.linalg.qr(rng.standard_normal((2, *weights.shape)))[0]  # signs do not matter: Q diag(s) Q'
+    return (left * size * rng.choice([-1.0, 1.0], size.size)) @ right.T
 
 
 def _largest_gap(line: Chain) -> float:

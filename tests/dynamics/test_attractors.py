@@ -6,7 +6,7 @@ import pytest
 
 from neurorec.dynamics.attractors import find_line_attractor, slow_modes
 from neurorec.dynamics.chains import chain
-from neurorec.networks import Leaky, with_readout
+from neurorec.networks import Elman, Leaky, with_readout
 from neurorec.recording import InputError
 
 N = 30
@@ -170,6 +170,18 @@ def test_what_cannot_be_looked_at_is_refused():
     rng = np.random.default_rng(0)
     with pytest.raises(InputError, match="one attractor a context"):
         find_line_attractor(lambda x, u: x + u, np.zeros((3, 2)), inputs=np.zeros((2, 2)), rng=rng)
+
+
+def test_rotations_are_put_beside_rotations():
+    """Networks begin as rotations, all of whose eigenvalues are of size 1: some lie near 1, which is no wonder."""
+    p_values = []
+    for seed in range(8):
+        rng = np.random.default_rng([5, seed])
+        network = with_readout(Elman.random(1, 24, gain=1.0, rng=rng), 1, rng=rng)
+        starts = rng.standard_normal((60, 24))
+        p_values.append(find_line_attractor(network, starts, n_null=9, rng=rng).p_value)
+    assert 0.25 < np.mean(p_values) < 0.85
+    assert np.sum(np.array(p_values) <= 0.1) <= 3
 
 
 def test_where_nothing_is_slow_there_is_none():
