@@ -47,6 +47,7 @@ from .dynamics import line_attractor_of as line_attractor_of
 from .dynamics import linearise as linearise
 from .dynamics import lyapunov_spectrum as lyapunov_spectrum
 from .dynamics import principal_subspace as principal_subspace
+from .dynamics import ring_of_population as ring_of_population
 from .dynamics import rotational_subspace as rotational_subspace
 from .dynamics import sample_starts as sample_starts
 from .dynamics import targeted_subspace as targeted_subspace

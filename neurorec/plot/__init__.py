@@ -29,6 +29,7 @@ from neurorec.plot.recurrence import (
     recovered_against_seen,
     recurrence_by_benefit,
 )
+from neurorec.plot.ring import ring
 from neurorec.plot.runyan import (
     code_across_sessions,
     explained_distribution,
@@ -101,6 +102,7 @@ __all__ = [
     "recruitment",
     "recurrence_by_benefit",
     "reported_by_scenario",
+    "ring",
     "rotation_plane",
     "saturation",
     "shape_collapse",

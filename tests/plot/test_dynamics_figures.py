@@ -7,6 +7,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from neurorec.plot.dynamics import eigenvalue_spectrum, fixed_points, line_attractor, saturation
+from neurorec.plot.ring import ring
 from neurorec.recording import InputError
 
 
@@ -123,3 +124,17 @@ def test_time_constants_of_several_decades_are_plain_numbers_on_a_logarithmic_sc
 def test_a_line_that_is_not_there_says_so(line):
     ax = line_attractor(line.isel(point=[]), ax=Figure().add_subplot())
     assert ax.texts[0].get_text() == "no slow points"
+
+
+def test_a_ring_is_coloured_where_there_is_one():
+    found = xr.Dataset(
+        {"position": (("landmark", "axis"), np.eye(3)[:, :2]), "landmark_angle": ("landmark", [0.0, 2.0, 4.0]),
+         "null": ("draw", [0.1, 0.3])},
+        attrs={"score": 0.4, "p_value": 0.05, "n_loops": 1},
+    )  # fmt: skip
+    shown = ring(found, ax=Figure().add_subplot()).collections[0]
+    assert shown.get_array().tolist() == [0.0, 2.0, 4.0]
+    np.testing.assert_allclose(shown.get_offsets(), found["position"])
+    none = ring(found.assign_attrs(n_loops=0, p_value=0.5), ax=Figure().add_subplot())
+    assert none.collections[0].get_array() is None
+    assert none.texts[0].get_text().startswith("no loop: 0.40")
