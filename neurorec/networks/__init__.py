@@ -24,6 +24,8 @@ from neurorec.networks.leaky import Leaky
 from neurorec.networks.lstm import LSTM
 from neurorec.networks.network import Cell, Network, with_readout
 from neurorec.networks.recalling import Recalled, recall
+from neurorec.networks.reservoir import Reservoir, reservoir_weights
+from neurorec.networks.reservoir_kernels import reservoir_states
 from neurorec.networks.second_order import SecondOrder
 from neurorec.networks.simulating import simulate
 from neurorec.networks.stacked import Stacked
@@ -50,6 +52,7 @@ __all__ = [
     "LowRank",
     "Network",
     "Recalled",
+    "Reservoir",
     "SecondOrder",
     "SpikingRun",
     "SpikingShares",
@@ -72,6 +75,8 @@ __all__ = [
     "prepare",
     "recall",
     "recurrent_weights",
+    "reservoir_states",
+    "reservoir_weights",
     "run",
     "run_spiking",
     "simulate",

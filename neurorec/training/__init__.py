@@ -10,6 +10,7 @@ from neurorec.training.gradients import (
     growth_per_step,
     state_gradients,
 )
+from neurorec.training.readout import Readout, TrainedReadout, fit_readout, train_readout
 from neurorec.training.settings import TrainingSettings
 from neurorec.training.training import STATUS, Training, TrainingWarning, train
 
@@ -17,15 +18,19 @@ __all__ = [
     "STATUS",
     "Evaluation",
     "Growth",
+    "Readout",
     "StateGradients",
+    "TrainedReadout",
     "Training",
     "TrainingSettings",
     "TrainingWarning",
     "compare_gradients",
     "default_settings",
     "evaluate",
+    "fit_readout",
     "gradient_norms",
     "growth_per_step",
     "state_gradients",
     "train",
+    "train_readout",
 ]

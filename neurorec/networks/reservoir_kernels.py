@@ -1,0 +1,253 @@
+"""States of a reservoir over time, by BLAS or through the weights that are not 0, whichever is faster."""
+
+import math
+from typing import Any, Literal
+
+import numpy as np
+from numba import njit, types
+from numba.extending import overload
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array, issparse
+
+from neurorec.recording import InputError
+
+Reaction = Literal["tanh", "linear", "sign"]
+REACTIONS: tuple[Reaction, ...] = ("tanh", "linear", "sign")
+TANH, LINEAR, SIGN = range(3)
+SUMS = {"contract", "nsz", "reassoc", "arcp"}  # sums may be reordered, NaN stays NaN
+TILE = 16  # sequences that go through sparse weights together: a cache line or two of a unit's states
+# A weight that is not 0 costs more than one in a dense product: sparse products win below these shares (measured on one
+# core), for one sequence through weights that fit into the second-level cache, and those that do not, and for many.
+SPARSE_CACHED, SPARSE_ONE, SPARSE_MANY, CACHE = 0.05, 0.15, 0.06, 2**20
+F = np.float32
+
+
+def reservoir_states(
+    recurrent: Any,
+    input: ArrayLike,
+    inputs: ArrayLike,
+    *,
+    bias: ArrayLike | None = None,
+    leak: float = 1.0,
+    nonlinearity: Reaction = "tanh",
+    state: ArrayLike | None = None,
+    way: Literal["dense", "sparse"] | None = None,
+) -> NDArray:
+    r"""States of a reservoir through inputs, ``x <- (1 - a) x + a f(W x + V u + b)``.
+
+    Parameters
+    ----------
+    recurrent : array-like or scipy.sparse array (unit, source unit)
+        W. Its type, float32 or float64, is that of all that is computed.
+    input : array-like (unit, input)
+        V.
+    inputs : array-like (time, input) or (time, sequence, input)
+        u, one sequence or many of them, which are run side by side.
+    bias : array-like (unit,), optional
+        b; by default 0.
+    leak : float
+        a, above 0 and at most 1.
+    nonlinearity : {"tanh", "linear", "sign"}
+        f; the sign of 0 is 1.
+    state : array-like (..., unit), optional
+        x before the first step; by default 0.
+    way : {"dense", "sparse"}, optional
+        How W is multiplied; by default as is faster.
+
+    Returns
+    -------
+    ndarray (time, ..., unit)
+        x after each step.
+
+    Raises
+    ------
+    InputError
+        For shapes that do not fit each other.
+
+    Examples
+    --------
+    >>> reservoir_states([[0.5]], [[1.0]], np.ones((3, 1)), nonlinearity="linear").ravel().tolist()
+    [1.0, 1.5, 1.75]
+    """
+    weights = recurrent if issparse(recurrent) else np.asarray(recurrent)
+    kind = np.float32 if weights.dtype == np.float32 else np.float64
+    n_units, shape = weights.shape[0], np.shape(inputs)
+    into, u = np.asarray(input, dtype=kind), np.asarray(inputs, dtype=kind)
+    if weights.shape != (n_units, n_units) or into.shape != (n_units, shape[-1]) or len(shape) not in (2, 3):
+        found = f"recurrent {weights.shape}, input {into.shape} and inputs {shape}"
+        expected = "(unit, unit), (unit, input) and (time, ..., input)"
+        raise InputError("shapes", expected=expected, found=found, remedy="time first; one sequence, or several")
+    if nonlinearity not in REACTIONS:
+        expected = f"one of {', '.join(REACTIONS)}"
+        raise InputError("nonlinearity", expected=expected, found=repr(nonlinearity), remedy="name one of them")
+    states = u @ into.T
+    if bias is not None:
+        states += np.asarray(bias, dtype=kind)
+    n_beside = 1 if len(shape) == 2 else shape[1]
+    begin = np.zeros(n_units, dtype=kind) if state is None else np.asarray(state, dtype=kind)
+    begin = np.array(np.broadcast_to(begin, (n_beside, n_units)), order="C")
+    through = states.reshape(shape[0], n_beside, n_units)
+    if shape[0] and n_beside:
+        _walk(through, begin, weights, kind(leak), REACTIONS.index(nonlinearity), way)
+    return states
+
+
+def _walk(states: NDArray, begin: NDArray, weights: Any, leak: Any, kind: int, way: str | None) -> None:
+    """Turn drives ``(time, sequence, unit)`` into states, in place."""
+    alone = states.shape[1] == 1
+    share = (weights.nnz if issparse(weights) else np.count_nonzero(weights)) / max(weights.shape[0] ** 2, 1)
+    cached = weights.shape[0] ** 2 * states.itemsize <= CACHE
+    limit = SPARSE_MANY if not alone else SPARSE_CACHED if cached else SPARSE_ONE
+    sparse = share < limit if way is None else way == "sparse"
+    if sparse:
+        rows = csr_array(weights, dtype=states.dtype)
+        parts = rows.data, rows.indices.astype(np.int32), rows.indptr.astype(np.int32)
+        if alone:
+            walk_sparse(states[:, 0], begin[0], *parts, leak, kind)
+        else:
+            walk_sparse_tiles(states, begin, *parts, leak, kind)
+        return
+    full = np.asarray(weights.toarray() if issparse(weights) else weights, dtype=states.dtype)
+    if alone:
+        walk_dense(states[:, 0], begin[0], np.ascontiguousarray(full), leak, kind)
+    else:
+        walk_dense_many(states, begin, np.ascontiguousarray(full.T), leak, kind)
+
+
+def _tanh(x):
+    """tanh x, of the type of x."""
+    return math.tanh(x)
+
+
+@overload(_tanh, inline="never", jit_options={"error_model": "numpy", "fastmath": SUMS})
+def _tanh_of_type(x):
+    return _tanh_single if x == types.float32 else _tanh_double
+
+
+def _tanh_single(x):
+    """Within a few units in the last place (rational function of the Eigen library's ptanh)."""
+    v = min(max(x, F(-7.90531110763549805)), F(7.90531110763549805))
+    z = v * v
+    p = F(-2.76076847742355e-16)
+    p = p * z + F(2.00018790482477e-13)
+    p = p * z + F(-8.60467152213735e-11)
+    p = p * z + F(5.12229709037114e-08)
+    p = p * z + F(1.48572235717979e-05)
+    p = p * z + F(6.37261928875436e-04)
+    p = p * z + F(4.89352455891786e-03)
+    q = F(1.19825839466702e-06)
+    q = q * z + F(1.18534705686654e-04)
+    q = q * z + F(2.26843463243900e-03)
+    q = q * z + F(4.89352518554385e-03)
+    return v * p / q
+
+
+def _tanh_double(x):
+    """Within a few units in the last place (rational functions of Cephes' tanh and exp); no branches, so it is fast."""
+    z = x * x
+    p = (-9.64399179425052238628e-1 * z - 9.92877231001918586564e1) * z - 1.61468768441708447952e3
+    q = ((z + 1.12811678491632931402e2) * z + 2.23548839060100448583e3) * z + 4.84406305325125486048e3
+    near = x + x * z * (p / q)
+    v = min(2.0 * abs(x), 44.0)
+    k = np.floor(1.4426950408889634073599 * v + 0.5)
+    r = (v - k * 6.93145751953125e-1) - k * 1.42860682030941723212e-6
+    s = r * r
+    a = r * ((1.26177193074810590878e-4 * s + 3.02994407707441961300e-2) * s + 9.99999999999999999910e-1)
+    b = ((3.00198505138664455042e-6 * s + 2.52448340349684104192e-3) * s + 2.27265548208155028766e-1) * s + 2.0
+    power = np.int64((np.int64(k) + 1023) << 52).view(np.float64)
+    far = 1.0 - 2.0 / ((1.0 + 2.0 * a / (b - a)) * power + 1.0)
+    return near if abs(x) < 0.625 else (far if x > 0 else -far)
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
+def complete(now, drive, before, leak, kind):
+    """The next states from what recurrent weights bring, `drive`, and what inputs do, `now`, which they replace."""
+    keep = now.dtype.type(1) - leak
+    if kind == TANH:
+        for j in range(now.size):
+            now[j] = keep * before[j] + leak * _tanh(now[j] + drive[j])
+    elif kind == LINEAR:
+        for j in range(now.size):
+            now[j] = keep * before[j] + leak * (now[j] + drive[j])
+    else:
+        one = now.dtype.type(1)
+        for j in range(now.size):
+            now[j] = keep * before[j] + leak * (one if now[j] + drive[j] >= 0 else -one)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def walk_dense(states, begin, weights, leak, kind):
+    """One sequence: drives ``(time, unit)`` become states; ``weights (unit, source unit)``."""
+    drive, before = np.empty_like(begin), begin
+    for t in range(states.shape[0]):
+        np.dot(weights, before, drive)
+        complete(states[t], drive, before, leak, kind)
+        before = states[t]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def walk_dense_many(states, begin, weights, leak, kind):
+    """Many: drives ``(time, sequence, unit)`` become states; ``weights (source unit, unit)``."""
+    drive, before = np.empty_like(begin), begin
+    for t in range(states.shape[0]):
+        now = states[t]
+        np.dot(before, weights, drive)
+        complete(now.reshape(now.size), drive.reshape(now.size), before.reshape(now.size), leak, kind)
+        before = now
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
+def multiply_sparse(data, column, row, x, out):
+    """Sparse rows times a vector."""
+    for i in range(out.size):
+        total = out.dtype.type(0)
+        for k in range(row[i], row[i + 1]):
+            total += data[k] * x[column[k]]
+        out[i] = total
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def walk_sparse(states, begin, data, column, row, leak, kind):
+    """One sequence, by compressed sparse rows."""
+    drive, before = np.empty_like(begin), begin
+    for t in range(states.shape[0]):
+        multiply_sparse(data, column, row, before, drive)
+        complete(states[t], drive, before, leak, kind)
+        before = states[t]
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
+def multiply_tile(data, column, row, x, out):
+    """Sparse rows times a block ``(unit, TILE)``."""
+    for i in range(out.shape[0]):
+        to = out[i]
+        for j in range(TILE):
+            to[j] = 0
+        for k in range(row[i], row[i + 1]):
+            weight, source = data[k], x[column[k]]
+            for j in range(TILE):
+                to[j] += weight * source[j]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def walk_sparse_tiles(states, begin, data, column, row, leak, kind):
+    """Many sequences by compressed sparse rows, a tile of them through all steps before the next."""
+    n_steps, n_beside, n_units = states.shape
+    before = np.zeros((n_units, TILE), dtype=begin.dtype)
+    now, drive = np.zeros_like(before), np.empty_like(before)
+    for low in range(0, n_beside, TILE):
+        n = min(TILE, n_beside - low)
+        for j in range(n):
+            for i in range(n_units):
+                before[i, j] = begin[low + j, i]
+        for t in range(n_steps):
+            for j in range(n):
+                for i in range(n_units):
+                    now[i, j] = states[t, low + j, i]
+            multiply_tile(data, column, row, before, drive)
+            size = n_units * TILE
+            complete(now.reshape(size), drive.reshape(size), before.reshape(size), leak, kind)
+            for j in range(n):
+                for i in range(n_units):
+                    states[t, low + j, i] = now[i, j]
+            before, now = now, before
