@@ -162,12 +162,12 @@ def benefit_by_inputs(points: xr.Dataset, *, ax: Axes | None = None) -> Axes:
         ax.plot(share, values, "o", color=colour, markersize=3.6, markeredgewidth=0, zorder=5)
         ends[name] = (_means(gain, values)[-1], colour)
         ax.plot(share, own["shuffled"].sel(inputs=inputs).values, "x", color=colour, markersize=4.5, zorder=2)
-        if inputs == "unknown" and not share.min():
+        if inputs == "unknown" and share.min() < 1e-6:
             faked = _means(gain, values)[0]
             said = f"{faked:.3f} where there is no recurrence:\ncommon input alone"
             arrow = {"arrowstyle": "-", "color": colour, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 4, "relpos": (0, 0)}
             style = {"fontsize": 8, "color": readable(colour), "va": "bottom", "arrowprops": arrow}
-            ax.annotate(said, (0, faked), (0.05, 0.68), textcoords="axes fraction", **style)
+            ax.annotate(said, (0, faked), (0.03, 0.44), textcoords="axes fraction", **style)
     ends["× partners' trials exchanged"] = (float(own["shuffled"].mean()), MUTED)
     _root_axis(ax)
     _share_axis(ax, share)
@@ -219,9 +219,9 @@ def recurrence_by_benefit(readings: xr.Dataset, *, ax: Axes | None = None) -> Ax
     for row, part in enumerate(own["seen"].values.tolist()):
         ax.annotate(
             f"{100 * part:g} % of units seen",
-            (0.03, 0.97 - 0.055 * row),
+            (0.98, 0.03 + 0.055 * (n_seen - 1 - row)),
             xycoords="axes fraction",
-            va="top",
+            ha="right",
             fontsize=8,
             color=readable(shades[part]),
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},

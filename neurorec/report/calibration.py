@@ -195,7 +195,7 @@ def _main(points: xr.Dataset, readings: xr.Dataset) -> tuple[Figure, str]:
     recurrence_by_benefit(readings, ax=axes[1, 1])
     titles = (
         "a  What is measured, and what there is",
-        "b  Units that are not recorded take their part along",
+        "b  The fewer units are seen, the less is found",
         "c  Inputs that are not recorded look like recurrence",
         "d  How to read a number",
     )
@@ -222,6 +222,7 @@ def _confounded(points: xr.Dataset) -> tuple[Figure, str]:
     ):
         benefit_against_recurrence(points, inputs=inputs, ax=ax)
         ax.set_title(title, loc="left", fontsize=11, fontweight="bold", pad=10)
+    axes[1].set_ylabel("")
     said = (
         "What no control removes. The same networks, the analysis told of their inputs (left) and not (right). Units "
         "that share an input which was not recorded predict each other without any connection: a benefit at no "
