@@ -15,6 +15,7 @@ _DONE, _PARTLY, _FAILED, _INTERRUPTED = 0, 1, 2, 130
 
 # Here so that help is light; neurorec.study.CLASSICS has what they do.
 CLASSICS = {
+    "hopfield": "memories as minima of an energy, and how many there can be",
     "oculomotor": "a tuned line attractor holds the eye",
 }
 _PAPER = "coupling by area and context, doi:10.1038/nature23020"

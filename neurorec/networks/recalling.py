@@ -159,7 +159,7 @@ def _dense(memory: DenseMemory) -> _Inside:
 
     def energy(states: NDArray, overlaps: NDArray) -> NDArray:
         if polynomial:
-            return -n_units / degree * ((overlaps / n_units) ** degree).sum(axis=1)
+            return -n_units / degree * _power(overlaps / n_units, degree).sum(axis=1)
         most = overlaps.max(axis=1)
         inside = most + np.log(np.exp(beta * (overlaps - most[:, None])).sum(axis=1)) / beta
         return (0.5 * (states**2).sum(axis=1) if soft else 0.0) - inside
@@ -187,9 +187,17 @@ def _gain(states: NDArray, overlaps: NDArray, patterns: NDArray, memory: DenseMe
         share = np.exp(memory.steepness * (overlaps - overlaps.max(axis=1, keepdims=True)))
         return np.tanh(memory.steepness) - states * (share / share.sum(axis=1, keepdims=True) @ patterns)
     x, step, degree = overlaps / memory.n_units, 2 / memory.n_units, memory.degree
-    below, above = (x - step) ** degree, (x + step) ** degree
-    base = (0.5 * (below + above) - x**degree).sum(axis=1, keepdims=True)
+    below, above = _power(x - step, degree), _power(x + step, degree)
+    base = (0.5 * (below + above) - _power(x, degree)).sum(axis=1, keepdims=True)
     return memory.n_units / degree * (base + states * (0.5 * (below - above) @ patterns))
+
+
+def _power(x: NDArray, degree: int) -> NDArray:
+    """By multiplying, many times as fast as a power of any number."""
+    found = x.copy()
+    for _ in range(degree - 1):
+        found *= x
+    return found
 
 
 def _settle(

@@ -14,6 +14,14 @@ from neurorec.plot.fitted import (
     variance_over_passes,
 )
 from neurorec.plot.flow import flow_field
+from neurorec.plot.hopfield import (
+    capacity_against_size,
+    energy_over_sweeps,
+    overlap_against_load,
+    overlap_by_rule,
+    recall_from_cues,
+    shares_of_ends,
+)
 from neurorec.plot.information import consistency_against_lag, cumulative_information_by_area, information_over_time
 from neurorec.plot.intervals import Interval, median_interval
 from neurorec.plot.lags import benefit_against_lag
@@ -62,6 +70,7 @@ __all__ = [
     "benefit_by_area",
     "benefit_by_inputs",
     "branching_slopes",
+    "capacity_against_size",
     "code_across_sessions",
     "comparison_table",
     "component_over_time",
@@ -73,6 +82,7 @@ __all__ = [
     "cumulative_information_by_area",
     "currents_between_areas",
     "eigenvalue_spectrum",
+    "energy_over_sweeps",
     "explained_distribution",
     "fixed_points",
     "flow_field",
@@ -91,6 +101,8 @@ __all__ = [
     "likeness_by_kind",
     "line_attractor",
     "median_interval",
+    "overlap_against_load",
+    "overlap_by_rule",
     "parts_by_area",
     "persistence_against_mistuning",
     "population_rate",
@@ -98,6 +110,7 @@ __all__ = [
     "predictivity_against_time",
     "raster",
     "rates_by_area",
+    "recall_from_cues",
     "recovered_against_seen",
     "recruitment",
     "recurrence_by_benefit",
@@ -106,6 +119,7 @@ __all__ = [
     "rotation_plane",
     "saturation",
     "shape_collapse",
+    "shares_of_ends",
     "simulated_against_recorded",
     "solution_times_by_area",
     "task_trial",

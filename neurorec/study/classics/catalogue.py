@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from neurorec.report import Findings
+from neurorec.study.classics.hopfield import show_hopfield
 from neurorec.study.classics.oculomotor import show_oculomotor
 
 
@@ -27,6 +28,9 @@ class Classic(NamedTuple):
 
 
 CLASSICS: dict[str, Classic] = {
+    "hopfield": Classic(
+        "the Hopfield network: content-addressable memory, and denser ones", "10.1073/pnas.79.8.2554", show_hopfield
+    ),
     "oculomotor": Classic(
         "the oculomotor integrator: a tuned line attractor", "10.1016/S0896-6273(00)81155-1", show_oculomotor
     ),
