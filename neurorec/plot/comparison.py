@@ -121,7 +121,7 @@ def likeness_by_area(
     measure : str
         Which.
     colours : mapping of str to str, optional
-        Colour per network.
+        Colour per network; by default a colour per family, or per network where families are not told.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default new axes.
 
@@ -150,7 +150,9 @@ def likeness_by_area(
         raise InputError("table", expected="a dimension area and a measure", found=found, remedy=remedy)
     part = table.sel(measure=measure)
     networks, roles = part["network"].values.astype(str), part["role"].values.astype(str)
-    palette, shown = _palette(networks, roles, colours), np.flatnonzero(roles != "untrained")
+    families = part["kind"].values.astype(str) if "kind" in part.coords else np.full(len(networks), "")
+    named = networks if (families == "").any() or colours else families  # what has a colour of its own
+    palette, shown = _by_family(networks, families, roles, colours), np.flatnonzero(roles != "untrained")
     values = {end: part[f"advantage{end}"].transpose("area", "network").values for end in ("", "_low", "_high")}
     best = np.nan_to_num(values[""][:, shown].mean(axis=1), nan=-np.inf)
     order = np.argsort(-best, kind="stable")
@@ -172,8 +174,9 @@ def likeness_by_area(
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.set_xlabel(f"more alike than untrained networks\n({part['long_name'].item()})")
-    for k in shown:
-        ax.plot([], [], _MARKS[roles[k]], color=palette[networks[k]], markersize=5, label=networks[k])
+    for k in shown[np.sort(np.unique(named[shown], return_index=True)[1])].tolist():
+        mark, colour = _MARKS[str(roles[k])], palette[str(networks[k])]
+        ax.plot([], [], mark, color=colour, markersize=5, label=str(named[k]))
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, frameon=False, fontsize=8, handletextpad=0.2)
     note(ax, "filled: the interval lies above 0")
     return ax
@@ -290,6 +293,16 @@ def _palette(networks: NDArray, roles: NDArray, colours: Mapping[str, str] | Non
     trained = [name for name, role in zip(networks, roles, strict=True) if role != "untrained"]
     palette = {name: COLOURS[k % len(COLOURS)] for k, name in enumerate(trained)}
     return {str(name): palette.get(name, MUTED) for name in networks} | dict(colours or {})
+
+
+def _by_family(
+    networks: NDArray, families: NDArray, roles: NDArray, colours: Mapping[str, str] | None
+) -> dict[str, str]:
+    """A colour per family where all are told, else per network."""
+    if (families == "").any() or colours:
+        return _palette(networks, roles, colours)
+    shades = _palette(families, roles, None)
+    return {str(name): shades[family] for name, family in zip(networks, families, strict=True)}
 
 
 def _with_null(part: xr.Dataset, shuffle: str) -> tuple[xr.Dataset, str]:

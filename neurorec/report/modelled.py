@@ -88,10 +88,33 @@ def verdict(one: ModelledSession) -> str:
         if own.any():
             most = [m for m, column in zip(measures, beats.T, strict=True) if column[own].mean() > 0.5]
             found = f"by {', '.join(most)}" if most else "by no measure"
-            said.append(f"Most {label} are more alike to the recording than untrained networks {found}.")
+            said.append(f"Most {label} are more alike to the recording than untrained ones of their kind {found}.")
+    said.append(_against_the_best(table))
     if "area" in one.by_area.dims and one.by_area.sizes["area"]:
         said.append(_best_area(one.by_area))
-    return " ".join(said)
+    return " ".join(filter(None, said))
+
+
+def _against_the_best(table: xr.Dataset) -> str:
+    """In words: where no training was needed to be as alike as the best trained family."""
+    role, kind = table["role"].values.astype(str), table["kind"].values.astype(str)
+    similar, value = table["similar"].values, table["value"].transpose("network", "measure").values
+    means = {
+        name: {
+            k: np.nanmean(value[(role == name) & (kind == k)] * similar, axis=0) for k in np.unique(kind[role == name])
+        }
+        for name in ("trained", "untrained")
+    }
+    if not means["trained"] or not means["untrained"]:
+        return ""
+    best = np.max(list(means["trained"].values()), axis=0)
+    as_good: dict[str, list[str]] = {}
+    for k, measure in enumerate(table["measure"].values):
+        family = max(means["untrained"], key=lambda name: means["untrained"][name][k])
+        if means["untrained"][family][k] >= best[k]:
+            as_good.setdefault(family, []).append(str(measure))
+    told = "; ".join(f"untrained {family} networks by {', '.join(names)}" for family, names in as_good.items())
+    return f"As alike as the best trained family without any training: {told}." if told else ""
 
 
 def save_modelled(one: ModelledSession, keep: Callable[[Figure, str, str], None], *, several: bool) -> None:
@@ -124,10 +147,7 @@ def save_modelled(one: ModelledSession, keep: Callable[[Figure, str, str], None]
     keep(figure, f"networks_trajectories_{one.session}", said)
     if "area" in one.by_area.dims and one.by_area.sizes["area"]:
         figure = Figure(figsize=(7.4, 1.4 + 0.42 * one.by_area.sizes["area"]), layout="constrained")
-        shades = kind_colours(one.by_area)
-        names = zip(one.by_area["network"].values.astype(str), one.by_area["kind"].values.astype(str), strict=True)
-        colours = {name: shades[kind] for name, kind in names if kind in shades}
-        likeness_by_area(one.by_area, _BY_AREA, colours=colours, ax=figure.add_subplot())
+        likeness_by_area(one.by_area, _BY_AREA, ax=figure.add_subplot())
         said = f"Likeness by area.{of} Debiased linear kernel alignment of every network with the units of one area."
         keep(figure, f"networks_by_area_{one.session}", said)
 

@@ -184,3 +184,12 @@ def test_landmarks_are_drawn_as_large_as_the_trajectories(found):
         for a in (ax, large)
     ]
     assert lengths[1] > 3 * lengths[0]  # the system is a tenth as large as the recording
+
+
+def test_areas_have_a_colour_per_family_where_families_are_told(table):
+    areas = table.expand_dims(area=["V1"])
+    families = ["leaky" if k < 2 else "other" for k in range(areas.sizes["network"])]
+    ax = likeness_by_area(areas.assign_coords(kind=("network", families)), "cka", ax=Figure().add_subplot())
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert len(names) == len(set(names))
+    assert set(names) <= {"leaky", "other"}

@@ -9,11 +9,14 @@ from neurorec.report import ModelledSession, networks_table, verdict
 NETWORKS = ("leaky 1", "delay_feedforward 1", "leaky 1, untrained")
 
 
-def comparison(beats: list[bool]) -> xr.Dataset:
+def comparison(beats: list[bool], value: tuple[float, ...] = (0.5, 0.4, 0.3), similar: int = 1) -> xr.Dataset:
+    over = ("network", "measure")
     return xr.Dataset(
-        {"beats_untrained": (("network", "measure"), np.array(beats)[:, None])},
+        {"beats_untrained": (over, np.array(beats)[:, None]), "value": (over, np.array(value)[:, None])},
         coords={
-            "network": list(NETWORKS), "measure": ["cka"], "role": ("network", ["trained", "feedforward", "untrained"]),
+            "network": list(NETWORKS), "measure": ["cka"], "similar": ("measure", [similar]),
+            "role": ("network", ["trained", "feedforward", "untrained"]),
+            "kind": ("network", [name.split()[0] for name in NETWORKS]),
         },
     )  # fmt: skip
 
@@ -30,13 +33,20 @@ def by_area(advantage: list[float], low: float) -> xr.Dataset:
 @pytest.mark.parametrize(
     ("beats", "said"),
     [
-        ([True, False, False], "recurrent networks are more alike to the recording than untrained networks by cka"),
-        ([False, False, False], "recurrent networks are more alike to the recording than untrained networks by no"),
-        ([False, True, False], "feedforward controls are more alike to the recording than untrained networks by cka"),
+        ([True, False, False], "networks are more alike to the recording than untrained ones of their kind by cka"),
+        ([False, False, False], "networks are more alike to the recording than untrained ones of their kind by no"),
+        ([False, True, False], "controls are more alike to the recording than untrained ones of their kind by cka"),
     ],
 )  # fmt: skip
 def test_the_verdict_follows_the_untrained_networks(beats, said):
     assert said in verdict(ModelledSession("s", comparison=comparison(beats)))
+
+
+@pytest.mark.parametrize(("value", "similar"), [((0.5, 0.4, 0.6), 1), ((0.5, 0.4, 0.3), -1)])
+def test_the_verdict_says_where_no_training_was_needed(value, similar):
+    said = verdict(ModelledSession("s", comparison=comparison([True] * 3, value, similar)))
+    assert said.endswith("without any training: untrained leaky networks by cka.")
+    assert "any training" not in verdict(ModelledSession("s", comparison=comparison([True] * 3, value, -similar)))
 
 
 def test_an_area_is_named_only_where_the_advantage_is_sure():
