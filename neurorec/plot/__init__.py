@@ -14,6 +14,7 @@ from neurorec.plot.fitted import (
     variance_over_passes,
 )
 from neurorec.plot.flow import flow_field
+from neurorec.plot.force import exponents_before_and_after, rates_and_output, weight_change_over_learning, wings
 from neurorec.plot.hopfield import (
     capacity_against_size,
     energy_over_sweeps,
@@ -84,6 +85,7 @@ __all__ = [
     "eigenvalue_spectrum",
     "energy_over_sweeps",
     "explained_distribution",
+    "exponents_before_and_after",
     "fixed_points",
     "flow_field",
     "gradient_norm",
@@ -109,6 +111,7 @@ __all__ = [
     "power_against_sessions",
     "predictivity_against_time",
     "raster",
+    "rates_and_output",
     "rates_by_area",
     "recall_from_cues",
     "recovered_against_seen",
@@ -129,4 +132,6 @@ __all__ = [
     "variance_by_part",
     "variance_of_components",
     "variance_over_passes",
+    "weight_change_over_learning",
+    "wings",
 ]

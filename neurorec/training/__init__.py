@@ -1,7 +1,9 @@
 """How a network learns a task."""
 
+from neurorec.training.chaotic import chaotic_network, fold_feedback
 from neurorec.training.defaults import default_settings
 from neurorec.training.evaluating import Evaluation, evaluate
+from neurorec.training.force import ForceTraining, train_force
 from neurorec.training.gradients import (
     Growth,
     StateGradients,
@@ -11,26 +13,40 @@ from neurorec.training.gradients import (
     state_gradients,
 )
 from neurorec.training.readout import Readout, TrainedReadout, fit_readout, train_readout
+from neurorec.training.recursive_least_squares import (
+    InverseCorrelation,
+    InverseCorrelations,
+    LeastSquares,
+    recursive_least_squares,
+)
 from neurorec.training.settings import TrainingSettings
 from neurorec.training.training import STATUS, Training, TrainingWarning, train
 
 __all__ = [
     "STATUS",
     "Evaluation",
+    "ForceTraining",
     "Growth",
+    "InverseCorrelation",
+    "InverseCorrelations",
+    "LeastSquares",
     "Readout",
     "StateGradients",
     "TrainedReadout",
     "Training",
     "TrainingSettings",
     "TrainingWarning",
+    "chaotic_network",
     "compare_gradients",
     "default_settings",
     "evaluate",
     "fit_readout",
+    "fold_feedback",
     "gradient_norms",
     "growth_per_step",
+    "recursive_least_squares",
     "state_gradients",
     "train",
+    "train_force",
     "train_readout",
 ]

@@ -1,0 +1,107 @@
+"""The chaotic rate network, and networks whose outputs come back to their units."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neurorec.networks import Leaky, Network, plain_weights
+from neurorec.recording import InputError
+
+
+def chaotic_network(
+    n_units: int = 1000,
+    n_outputs: int = 1,
+    *,
+    n_inputs: int = 0,
+    gain: float = 1.5,
+    density: float = 0.1,
+    input_density: float = 1.0,
+    dt: float = 0.001,
+    tau: float = 0.01,
+    rng: np.random.Generator,
+) -> Network:
+    """Draw the network of Sussillo & Abbott (2009): ``tau dx/dt = -x + W tanh(x) + V u``, chaotic from a gain above 1.
+
+    Weights exist with probability `density` and have variance ``gain^2 / (density n_units)``; inputs are standard
+    normal, each to a share `input_density` of the units. The readout is 0.
+
+    Parameters
+    ----------
+    n_units, n_outputs, n_inputs : int
+        Sizes.
+    gain : float
+        g, the spectral radius of large networks.
+    density, input_density : float
+        Shares of the weights that exist.
+    dt, tau : float
+        Time step and time constant, s.
+    rng : numpy.random.Generator
+        Everything random.
+
+    Raises
+    ------
+    InputError
+        Sizes or a gain below 0, or shares outside 0 to 1.
+
+    Examples
+    --------
+    >>> network = chaotic_network(50, rng=np.random.default_rng(0))
+    >>> network.n_units, network.n_inputs, float(network.cell.leak)
+    (50, 0, 0.1)
+    """
+    if min(n_units, n_outputs) < 1 or n_inputs < 0 or gain < 0 or not (0 < density <= 1 and 0 < input_density <= 1):
+        found = f"{n_units} units, {n_outputs} outputs, {n_inputs} inputs, gain {gain:g}, densities {density:g}, "
+        found, expected = f"{found}{input_density:g}", "units and outputs, gain >= 0, shares above 0 and at most 1"
+        raise InputError("chaotic_network", expected=expected, found=found, remedy="see its defaults")
+    weights = gain / np.sqrt(density * n_units) * rng.standard_normal((n_units, n_units))
+    weights *= rng.random(weights.shape) < density
+    inward = rng.standard_normal((n_units, n_inputs)) * (rng.random((n_units, n_inputs)) < input_density)
+    arrays = (jnp.asarray(a, dtype=jnp.float32) for a in (weights, inward, np.zeros(n_units)))
+    cell = Leaky(*arrays, dt=dt, tau=tau, noise=0.0, form="current")
+    shapes = ((n_outputs, n_units), n_outputs, n_units)
+    output, bias, initial = (jnp.asarray(np.zeros(shape), dtype=jnp.float32) for shape in shapes)
+    return Network(cell, output, bias, initial)
+
+
+def fold_feedback(network: Network, feedback: ArrayLike) -> Network:
+    """The network whose outputs come back to its units, as one that needs no feedback: ``W + F R``, ``b + F c``.
+
+    Parameters
+    ----------
+    network : Network
+        Of a `Leaky` cell, with outputs ``R r + c``.
+    feedback : array-like (unit, output)
+        F.
+
+    Returns
+    -------
+    Network
+        Runs as the one with feedback does, since both use the rates before a step.
+
+    Raises
+    ------
+    InputError
+        Another cell than `Leaky`, or feedback that does not fit.
+    """
+    cell, back = check_feedback(network, feedback)
+    output, bias = (np.asarray(a, dtype=float) for a in (network.output, network.output_bias))
+    arrays = (plain_recurrent(cell) + back @ output, np.asarray(cell.bias, dtype=float) + back @ bias)
+    folded = tuple(jnp.asarray(a, dtype=jnp.float32) for a in arrays)
+    return eqx.tree_at(lambda n: (n.cell.recurrent, n.cell.bias), network, folded)
+
+
+def check_feedback(network: Network, feedback: ArrayLike) -> tuple[Leaky, NDArray[np.float64]]:
+    cell = getattr(network, "cell", None)
+    if not isinstance(cell, Leaky) or getattr(network, "shortcut", None) is not None:
+        expected, found = "a Network of a Leaky cell, without a shortcut", type(cell or network).__name__
+        raise InputError("network", expected=expected, found=found, remedy="see chaotic_network")
+    back = np.asarray(feedback, dtype=float)
+    if back.shape != (network.n_units, network.n_outputs) or not np.isfinite(back).all():
+        expected = f"finite, shape ({network.n_units}, {network.n_outputs}), (unit, output)"
+        raise InputError("feedback", expected=expected, found=str(back.shape), remedy="transpose it?")
+    return cell, back
+
+
+def plain_recurrent(cell: Leaky) -> NDArray[np.float64]:
+    return np.asarray(plain_weights(cell.recurrent), dtype=float)
