@@ -15,6 +15,8 @@ _DONE, _PARTLY, _FAILED, _INTERRUPTED = 0, 1, 2, 130
 
 # Here so that help is light; neurorec.study.CLASSICS has what they do.
 CLASSICS = {
+    "echo_state": "random units remember and compute, best near the edge of chaos",
+    "force": "FORCE learning tames a chaotic network",
     "hopfield": "memories as minima of an energy, and how many there can be",
     "oculomotor": "a tuned line attractor holds the eye",
 }
@@ -136,7 +138,7 @@ def _add_calibration(verb: argparse.ArgumentParser) -> None:
     sizes = verb.add_argument_group("sizes, to be made those of your recording")
     sizes.add_argument("--units", type=int, default=100, metavar="N", help="of each network (100)")
     sizes.add_argument("--trials", type=int, default=160, metavar="N", help="that are recorded (160)")
-    sizes.add_argument("--networks", type=int, default=2, metavar="N", help="of each strength of recurrence (2)")
+    sizes.add_argument("--networks", type=int, default=3, metavar="N", help="of each strength of recurrence (3)")
     sizes.add_argument("--peak-rate", type=float, default=60.0, metavar="R", help="spikes/s at the most activity (60)")
     sizes.add_argument("--gains", type=float, nargs="+", metavar="G", help="strengths of recurrence (0 to 1.5)")
     sizes.add_argument("--seen", type=float, nargs="+", metavar="P", help="shares of units recorded (1 to 0.05)")

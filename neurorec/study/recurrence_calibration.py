@@ -82,7 +82,7 @@ def calibrate_recurrence(
     *,
     gains: Sequence[float] = GAINS,
     seen: Sequence[float] = SEEN,
-    n_networks: int = 2,
+    n_networks: int = 3,
     n_units: int = 100,
     n_trials: int = 160,
     peak_rate: float = 60.0,
