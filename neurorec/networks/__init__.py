@@ -2,6 +2,16 @@
 
 from neurorec.networks.callable import CallableSystem
 from neurorec.networks.catalogue import NETWORKS, build_network
+from neurorec.networks.conceptor import (
+    ConceptorNetwork,
+    adapt_aperture,
+    and_conceptors,
+    conceptor,
+    conceptor_of_correlations,
+    not_conceptor,
+    or_conceptors,
+    quota,
+)
 from neurorec.networks.connectivity import Constrained, LowRank, block_mask, dale_signs, plain_weights
 from neurorec.networks.delays import DelayFeedforward, TappedDelay
 from neurorec.networks.dense_memory import DenseMemory
@@ -40,6 +50,7 @@ __all__ = [
     "NETWORKS",
     "CallableSystem",
     "Cell",
+    "ConceptorNetwork",
     "Constrained",
     "DelayFeedforward",
     "DenseMemory",
@@ -61,8 +72,12 @@ __all__ = [
     "TappedDelay",
     "TunedIntegrator",
     "activity_given_others",
+    "adapt_aperture",
+    "and_conceptors",
     "block_mask",
     "build_network",
+    "conceptor",
+    "conceptor_of_correlations",
     "dale_signs",
     "drive_shares",
     "expected_activity",
@@ -71,8 +86,11 @@ __all__ = [
     "jacobian",
     "noise_scale",
     "noisy_step",
+    "not_conceptor",
+    "or_conceptors",
     "plain_weights",
     "prepare",
+    "quota",
     "recall",
     "recurrent_weights",
     "reservoir_states",

@@ -1,6 +1,7 @@
 """How a network learns a task."""
 
 from neurorec.training.chaotic import chaotic_network, fold_feedback
+from neurorec.training.conceptors import LoadedPatterns, aligned_error, load_patterns, recall
 from neurorec.training.defaults import default_settings
 from neurorec.training.evaluating import Evaluation, evaluate
 from neurorec.training.force import ForceTraining, train_force
@@ -30,12 +31,14 @@ __all__ = [
     "InverseCorrelation",
     "InverseCorrelations",
     "LeastSquares",
+    "LoadedPatterns",
     "Readout",
     "StateGradients",
     "TrainedReadout",
     "Training",
     "TrainingSettings",
     "TrainingWarning",
+    "aligned_error",
     "chaotic_network",
     "compare_gradients",
     "default_settings",
@@ -44,6 +47,8 @@ __all__ = [
     "fold_feedback",
     "gradient_norms",
     "growth_per_step",
+    "load_patterns",
+    "recall",
     "recursive_least_squares",
     "state_gradients",
     "train",
