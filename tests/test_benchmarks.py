@@ -59,7 +59,7 @@ def test_comparison_runs_without_peers():
 
 def test_minimisation_by_adam_finds_the_points_of_a_cyclic_network(monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)
-    from dynamics import EXACT_Q, adam
+    from fixed_points import EXACT_Q, adam
 
     weights = np.array([-np.roll(np.linspace(-1, 1, 2), -i) for i in range(2)]).T
     cell = Elman(input=np.zeros((2, 1)), recurrent=weights, bias=np.zeros(2))

@@ -1,6 +1,6 @@
 """Time to find fixed points beside minimisation of the speed by Adam, on the same networks and starts, in the same run.
 
-    python benchmarks/dynamics.py --write
+    python benchmarks/fixed_points.py --write
 
 The peer does what FixedPointFinder does (Golub & Sussillo 2018, doi:10.21105/joss.01003): all starts jointly by Adam,
 float32, until every speed is below 1e-12 or the step limit, then near-duplicates are dropped; compiled as a whole by
