@@ -7,6 +7,7 @@ from neurorec.plot.comparing import benefit_between_areas, control_names, contro
 from neurorec.plot.comparison import comparison_table, likeness_by_area, trajectories_together
 from neurorec.plot.decoding import accuracy_against_time, predictivity_against_time, solution_times_by_area
 from neurorec.plot.dynamics import eigenvalue_spectrum, fixed_points, line_attractor, saturation
+from neurorec.plot.echo_state import error_against_size, exponent_against_gain, memory_against_size, performance_at_edge
 from neurorec.plot.fitted import (
     currents_between_areas,
     held_out_prediction,
@@ -84,7 +85,9 @@ __all__ = [
     "currents_between_areas",
     "eigenvalue_spectrum",
     "energy_over_sweeps",
+    "error_against_size",
     "explained_distribution",
+    "exponent_against_gain",
     "exponents_before_and_after",
     "fixed_points",
     "flow_field",
@@ -103,9 +106,11 @@ __all__ = [
     "likeness_by_kind",
     "line_attractor",
     "median_interval",
+    "memory_against_size",
     "overlap_against_load",
     "overlap_by_rule",
     "parts_by_area",
+    "performance_at_edge",
     "persistence_against_mistuning",
     "population_rate",
     "power_against_sessions",

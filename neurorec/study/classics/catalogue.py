@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from neurorec.report import Findings
+from neurorec.study.classics.echo_state import show_echo_state
 from neurorec.study.classics.hopfield import show_hopfield
 from neurorec.study.classics.oculomotor import show_oculomotor
 
@@ -28,6 +29,9 @@ class Classic(NamedTuple):
 
 
 CLASSICS: dict[str, Classic] = {
+    "echo_state": Classic(
+        "echo state networks: memory and computation near the edge of chaos", "10.1126/science.1091277", show_echo_state
+    ),
     "hopfield": Classic(
         "the Hopfield network: content-addressable memory, and denser ones", "10.1073/pnas.79.8.2554", show_hopfield
     ),
