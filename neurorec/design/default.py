@@ -135,8 +135,12 @@ def _signal_terms(recording: xr.Dataset, left_out: dict[str, str]) -> list[Term]
             left_out[name] = f"known in only {known:.0%} of the bins"
         elif np.nanmax(values) == np.nanmin(values):
             left_out[name] = "constant"
-        elif "period" in recording[name].attrs or stretch < 2.0 or width > 0.1:
+        elif "period" in recording[name].attrs or width > 0.1:
             terms.append(Signal(name))
+        elif stretch < 2.0:  # as far back as partners are heard: their past must not tell what its own past would
+            reach = _past(recording).window[1]
+            n = min(6, round(reach / width) + 1)
+            terms.append(Signal(name, raised_cosine(n, window=(0.0, reach), spacing="log")))
         else:
             terms.append(Signal(name, raised_cosine(min(4, 2 * int(0.25 / width) + 1), window=(-0.25, 0.25))))
     return terms

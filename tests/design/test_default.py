@@ -1,5 +1,7 @@
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.ndimage import gaussian_filter1d
 
 from neurorec.datasets import simulate_recording
 from neurorec.design import (
@@ -15,7 +17,8 @@ from neurorec.design import (
     terms_from_config,
     terms_to_config,
 )
-from neurorec.recording import InputError, add_blocks
+from neurorec.recording import InputError, add_blocks, recording_from_arrays
+from neurorec.recurrence import recurrence_benefit
 
 
 @pytest.fixture
@@ -44,6 +47,34 @@ def test_uses_trials_and_signals_and_says_what_it_left_out(recording):
 def test_blocks_are_no_events(recording):
     blocks = add_blocks(recording, 0.6)
     assert not any(isinstance(term, Event) for term in default_terms(blocks).terms)
+
+
+def test_in_short_trials_signals_are_known_as_far_back_as_partners_are():
+    """An input that units answer with a delay is no coupling, and costs no bin more."""
+    rng, n_trials, n_bins, width = np.random.default_rng(0), 150, 50, 0.02
+    inputs = 2 * gaussian_filter1d(rng.standard_normal((n_trials, n_bins)), 1.5, axis=1)
+    delayed = np.pad(inputs, ((0, 0), (3, 0)))[:, :n_bins]  # 60 ms later
+    slow = np.pad(inputs, ((0, 0), (1, 0)))[:, :n_bins] + delayed
+    counts = rng.poisson(0.2 * np.exp(0.8 * np.where(np.arange(6) % 2, slow[..., None], delayed[..., None])))
+    starts = np.arange(n_trials) * n_bins * width
+    recording = recording_from_arrays(
+        counts.reshape(-1, 6), bin_width=width, area="V1",
+        trials=pd.DataFrame({"start": starts, "stop": starts + n_bins * width}),
+    )  # fmt: skip
+    recording["stimulus"] = ("time", inputs.ravel())
+    terms = default_terms(recording).terms
+    own = next(term for term in terms if isinstance(term, Signal))
+    partners = next(term for term in terms if isinstance(term, Coupling))
+    assert own.basis is not None
+    assert own.basis.window == (0.0, partners.basis.window[1])
+    designs = [design_matrix(recording, terms), design_matrix(recording, [t for t in terms if t is not own])]
+    assert designs[0]["usable"].sum() == designs[1]["usable"].sum()
+    known, unknown = (
+        recurrence_benefit(recording, design, steps=("coupled",), n_folds=3, progress=False)["benefit"].median()
+        for design in designs
+    )
+    assert abs(known) < 0.003
+    assert unknown > 0.03
 
 
 def test_every_term_survives_a_file(recording):
