@@ -87,8 +87,11 @@ def verdict(one: ModelledSession) -> str:
         own = role == name
         if own.any():
             most = [m for m, column in zip(measures, beats.T, strict=True) if column[own].mean() > 0.5]
-            found = f"by {', '.join(most)}" if most else "by no measure"
-            said.append(f"Most {label} are more alike to the recording than untrained ones of their kind {found}.")
+            text = "more alike to the recording than untrained ones of their kind"
+            found = (
+                f"Most {label} are {text} by {', '.join(most)}." if most else f"By no measure are most {label} {text}."
+            )
+            said.append(found)
     said.append(_against_the_best(table))
     if "area" in one.by_area.dims and one.by_area.sizes["area"]:
         said.append(_best_area(one.by_area))

@@ -34,7 +34,7 @@ def by_area(advantage: list[float], low: float) -> xr.Dataset:
     ("beats", "said"),
     [
         ([True, False, False], "networks are more alike to the recording than untrained ones of their kind by cka"),
-        ([False, False, False], "networks are more alike to the recording than untrained ones of their kind by no"),
+        ([False, False, False], "By no measure are most trained recurrent networks more alike to the recording"),
         ([False, True, False], "controls are more alike to the recording than untrained ones of their kind by cka"),
     ],
 )  # fmt: skip
