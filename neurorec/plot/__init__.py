@@ -2,6 +2,14 @@
 
 from neurorec.plot.areas import benefit_by_area
 from neurorec.plot.avalanches import avalanche_distribution, crackling_relation, shape_collapse
+from neurorec.plot.balanced import (
+    cancelling_inputs,
+    correlation_against_size,
+    rates_against_inputs,
+    rates_in_time,
+    rates_unit_by_unit,
+    spike_raster,
+)
 from neurorec.plot.calibration import reported_by_scenario
 from neurorec.plot.comparing import benefit_between_areas, control_names, controls, parts_by_area
 from neurorec.plot.comparison import comparison_table, likeness_by_area, trajectories_together
@@ -72,6 +80,7 @@ __all__ = [
     "benefit_by_area",
     "benefit_by_inputs",
     "branching_slopes",
+    "cancelling_inputs",
     "capacity_against_size",
     "code_across_sessions",
     "comparison_table",
@@ -80,6 +89,7 @@ __all__ = [
     "consistency_against_lag",
     "control_names",
     "controls",
+    "correlation_against_size",
     "crackling_relation",
     "cumulative_information_by_area",
     "currents_between_areas",
@@ -116,8 +126,11 @@ __all__ = [
     "power_against_sessions",
     "predictivity_against_time",
     "raster",
+    "rates_against_inputs",
     "rates_and_output",
     "rates_by_area",
+    "rates_in_time",
+    "rates_unit_by_unit",
     "recall_from_cues",
     "recovered_against_seen",
     "recruitment",
@@ -130,6 +143,7 @@ __all__ = [
     "shares_of_ends",
     "simulated_against_recorded",
     "solution_times_by_area",
+    "spike_raster",
     "task_trial",
     "timescale_by_area",
     "trajectories_together",

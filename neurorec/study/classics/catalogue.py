@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from neurorec.report import Findings
+from neurorec.study.classics.balanced import show_balanced
 from neurorec.study.classics.echo_state import show_echo_state
 from neurorec.study.classics.hopfield import show_hopfield
 from neurorec.study.classics.oculomotor import show_oculomotor
@@ -29,6 +30,11 @@ class Classic(NamedTuple):
 
 
 CLASSICS: dict[str, Classic] = {
+    "balanced": Classic(
+        "balanced spiking networks: irregular, asynchronous, and what rates say of them",
+        "10.1126/science.274.5293.1724",
+        show_balanced,
+    ),
     "echo_state": Classic(
         "echo state networks: memory and computation near the edge of chaos", "10.1126/science.1091277", show_echo_state
     ),

@@ -1,0 +1,34 @@
+"""Spiking networks: leaky integrate-and-fire units, their synapses, and what theory says of their rates."""
+
+from neurorec.networks.spiking.lif import LIFNetwork
+from neurorec.networks.spiking.mean_field import MatchedRates, SettledRates, lif_rate
+from neurorec.networks.spiking.population import Population, ShortTerm
+from neurorec.networks.spiking.recordings import simulate_spiking
+from neurorec.networks.spiking.running import (
+    InputSpikes,
+    LIFRun,
+    count_spikes,
+    poisson_inputs,
+    run_lif,
+    spikes_of_inputs,
+)
+from neurorec.networks.spiking.synapses import Synapses, join_at_random, sort_synapses
+
+__all__ = [
+    "InputSpikes",
+    "LIFNetwork",
+    "LIFRun",
+    "MatchedRates",
+    "Population",
+    "SettledRates",
+    "ShortTerm",
+    "Synapses",
+    "count_spikes",
+    "join_at_random",
+    "lif_rate",
+    "poisson_inputs",
+    "run_lif",
+    "simulate_spiking",
+    "sort_synapses",
+    "spikes_of_inputs",
+]
