@@ -16,6 +16,7 @@ _DONE, _PARTLY, _FAILED, _INTERRUPTED = 0, 1, 2, 130
 # Here so that help is light; neurorec.study.CLASSICS has what they do.
 CLASSICS = {
     "balanced": "excitation and inhibition cancel: irregular spikes, and what rates say of them",
+    "conceptors": "one reservoir holds several patterns, each called up by its own projection",
     "echo_state": "random units remember and compute, best near the edge of chaos",
     "force": "FORCE learning tames a chaotic network",
     "hopfield": "memories as minima of an energy, and how many there can be",

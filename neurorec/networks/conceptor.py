@@ -108,7 +108,9 @@ def and_conceptors(one: ArrayLike, other: ArrayLike) -> NDArray[np.float64]:
     values, vectors = np.linalg.eigh(out_one + out_other)  # projections out of either range: 0 in both of them
     basis = vectors[:, values < np.sqrt(_RANGE)]
     inner = basis.T @ (inverse_one + inverse_other - np.eye(len(one))) @ basis
-    return _symmetric(basis @ np.linalg.inv(inner) @ basis.T) if basis.size else np.zeros_like(one)
+    if not basis.size:
+        return np.zeros_like(one)
+    return _symmetric(np.asarray(basis @ np.linalg.inv(inner) @ basis.T, dtype=float))
 
 
 def or_conceptors(one: ArrayLike, other: ArrayLike) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ from neurorec.plot.balanced import (
 from neurorec.plot.calibration import reported_by_scenario
 from neurorec.plot.comparing import benefit_between_areas, control_names, controls, parts_by_area
 from neurorec.plot.comparison import comparison_table, likeness_by_area, trajectories_together
+from neurorec.plot.conceptors import error_against_aperture, error_against_load, recalled_patterns
 from neurorec.plot.decoding import accuracy_against_time, predictivity_against_time, solution_times_by_area
 from neurorec.plot.dynamics import eigenvalue_spectrum, fixed_points, line_attractor, saturation
 from neurorec.plot.echo_state import error_against_size, exponent_against_gain, memory_against_size, performance_at_edge
@@ -95,6 +96,8 @@ __all__ = [
     "currents_between_areas",
     "eigenvalue_spectrum",
     "energy_over_sweeps",
+    "error_against_aperture",
+    "error_against_load",
     "error_against_size",
     "explained_distribution",
     "exponent_against_gain",
@@ -132,6 +135,7 @@ __all__ = [
     "rates_in_time",
     "rates_unit_by_unit",
     "recall_from_cues",
+    "recalled_patterns",
     "recovered_against_seen",
     "recruitment",
     "recurrence_by_benefit",

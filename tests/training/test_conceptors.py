@@ -54,6 +54,14 @@ def test_morphing_by_one_conceptor_a_step_is_recall_where_it_stays(loaded):
     np.testing.assert_allclose(steps, recall(loaded, one, **options), atol=1e-3)
 
 
+def test_the_network_does_what_is_recalled(loaded):
+    start, one = np.random.default_rng(2).standard_normal(80), loaded.conceptor(1)
+    said = recall(loaded, one, washout=0, n_steps=30, initial=start, rng=np.random.default_rng(0))
+    network = loaded.network(one, initial=start)
+    states = run(network, np.zeros((30, 0), np.float32))
+    np.testing.assert_allclose(np.asarray(network.readout(states)), said, atol=1e-3)
+
+
 def test_errors_see_the_phase_and_nothing_else():
     wave = waves((8.83,), 300)[0]
     shifted = np.sin(2 * np.pi * (np.arange(60) + 0.4) / 8.83)[:, None]

@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 from neurorec.report import Findings
 from neurorec.study.classics.balanced import show_balanced
+from neurorec.study.classics.conceptors import show_conceptors
 from neurorec.study.classics.echo_state import show_echo_state
+from neurorec.study.classics.force import show_force
 from neurorec.study.classics.hopfield import show_hopfield
 from neurorec.study.classics.oculomotor import show_oculomotor
 
@@ -35,9 +37,11 @@ CLASSICS: dict[str, Classic] = {
         "10.1126/science.274.5293.1724",
         show_balanced,
     ),
+    "conceptors": Classic("conceptors: one reservoir, several patterns", "10.48550/arXiv.1403.3369", show_conceptors),
     "echo_state": Classic(
         "echo state networks: memory and computation near the edge of chaos", "10.1126/science.1091277", show_echo_state
     ),
+    "force": Classic("FORCE learning: a chaotic network is tamed", "10.1016/j.neuron.2009.07.018", show_force),
     "hopfield": Classic(
         "the Hopfield network: content-addressable memory, and denser ones", "10.1073/pnas.79.8.2554", show_hopfield
     ),
