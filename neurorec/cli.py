@@ -21,6 +21,7 @@ CLASSICS = {
     "force": "FORCE learning tames a chaotic network",
     "hopfield": "memories as minima of an energy, and how many there can be",
     "oculomotor": "a tuned line attractor holds the eye",
+    "sorn": "three kinds of plasticity let a network count",
 }
 _PAPER = "coupling by area and context, doi:10.1038/nature23020"
 _CURVE = "the benefit measured where recurrence is known"

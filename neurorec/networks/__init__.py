@@ -38,6 +38,7 @@ from neurorec.networks.reservoir import Reservoir, reservoir_weights
 from neurorec.networks.reservoir_kernels import reservoir_states
 from neurorec.networks.second_order import SecondOrder
 from neurorec.networks.simulating import simulate
+from neurorec.networks.sorn import SORN
 from neurorec.networks.spiking import (
     InputSpikes,
     LIFNetwork,
@@ -66,6 +67,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "NETWORKS",
+    "SORN",
     "CallableSystem",
     "Cell",
     "ConceptorNetwork",

@@ -58,6 +58,7 @@ from neurorec.plot.runyan import (
     index_of_subsamples,
 )
 from neurorec.plot.scatter import uncoupled_against_coupled
+from neurorec.plot.sorn import density_of_avalanches, performance_against_length, performance_by_rule, runaway
 from neurorec.plot.subspaces import (
     component_over_time,
     condition_trajectories,
@@ -94,6 +95,7 @@ __all__ = [
     "crackling_relation",
     "cumulative_information_by_area",
     "currents_between_areas",
+    "density_of_avalanches",
     "eigenvalue_spectrum",
     "energy_over_sweeps",
     "error_against_aperture",
@@ -123,7 +125,9 @@ __all__ = [
     "overlap_against_load",
     "overlap_by_rule",
     "parts_by_area",
+    "performance_against_length",
     "performance_at_edge",
+    "performance_by_rule",
     "persistence_against_mistuning",
     "population_rate",
     "power_against_sessions",
@@ -142,6 +146,7 @@ __all__ = [
     "reported_by_scenario",
     "ring",
     "rotation_plane",
+    "runaway",
     "saturation",
     "shape_collapse",
     "shares_of_ends",

@@ -21,10 +21,13 @@ from neurorec.training.recursive_least_squares import (
     recursive_least_squares,
 )
 from neurorec.training.settings import TrainingSettings
+from neurorec.training.sorn import FROZEN, Adapted, Plasticity, adapt, teach_readout
 from neurorec.training.training import STATUS, Training, TrainingWarning, train
 
 __all__ = [
+    "FROZEN",
     "STATUS",
+    "Adapted",
     "Evaluation",
     "ForceTraining",
     "Growth",
@@ -32,12 +35,14 @@ __all__ = [
     "InverseCorrelations",
     "LeastSquares",
     "LoadedPatterns",
+    "Plasticity",
     "Readout",
     "StateGradients",
     "TrainedReadout",
     "Training",
     "TrainingSettings",
     "TrainingWarning",
+    "adapt",
     "aligned_error",
     "chaotic_network",
     "compare_gradients",
@@ -51,6 +56,7 @@ __all__ = [
     "recall",
     "recursive_least_squares",
     "state_gradients",
+    "teach_readout",
     "train",
     "train_force",
     "train_readout",

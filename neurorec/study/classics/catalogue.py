@@ -10,6 +10,7 @@ from neurorec.study.classics.echo_state import show_echo_state
 from neurorec.study.classics.force import show_force
 from neurorec.study.classics.hopfield import show_hopfield
 from neurorec.study.classics.oculomotor import show_oculomotor
+from neurorec.study.classics.sorn import show_sorn
 
 
 class Classic(NamedTuple):
@@ -47,5 +48,10 @@ CLASSICS: dict[str, Classic] = {
     ),
     "oculomotor": Classic(
         "the oculomotor integrator: a tuned line attractor", "10.1016/S0896-6273(00)81155-1", show_oculomotor
+    ),
+    "sorn": Classic(
+        "the self-organizing recurrent network: counting, and what each plasticity is for",
+        "10.3389/neuro.10.023.2009",
+        show_sorn,
     ),
 }
