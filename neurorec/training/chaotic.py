@@ -17,6 +17,7 @@ def chaotic_network(
     gain: float = 1.5,
     density: float = 0.1,
     input_density: float = 1.0,
+    bias: float = 0.0,
     dt: float = 0.001,
     tau: float = 0.01,
     rng: np.random.Generator,
@@ -24,7 +25,8 @@ def chaotic_network(
     """Draw the network of Sussillo & Abbott (2009): ``tau dx/dt = -x + W tanh(x) + V u``, chaotic from a gain above 1.
 
     Weights exist with probability `density` and have variance ``gain^2 / (density n_units)``; inputs are standard
-    normal, each to a share `input_density` of the units. The readout is 0.
+    normal, each to a share `input_density` of the units. The readout is 0. Without biases the network is odd: whatever
+    it does, it can do with all signs turned as well, and what is near its own mirror image is left for it.
 
     Parameters
     ----------
@@ -34,6 +36,8 @@ def chaotic_network(
         g, the spectral radius of large networks.
     density, input_density : float
         Shares of the weights that exist.
+    bias : float
+        Standard deviation of the units' biases.
     dt, tau : float
         Time step and time constant, s.
     rng : numpy.random.Generator
@@ -42,7 +46,7 @@ def chaotic_network(
     Raises
     ------
     InputError
-        Sizes or a gain below 0, or shares outside 0 to 1.
+        Sizes, a gain or a bias below 0, or shares outside 0 to 1.
 
     Examples
     --------
@@ -50,14 +54,23 @@ def chaotic_network(
     >>> network.n_units, network.n_inputs, float(network.cell.leak)
     (50, 0, 0.1)
     """
-    if min(n_units, n_outputs) < 1 or n_inputs < 0 or gain < 0 or not (0 < density <= 1 and 0 < input_density <= 1):
+    if (
+        min(n_units, n_outputs) < 1
+        or n_inputs < 0
+        or min(gain, bias) < 0
+        or not (0 < density <= 1 and 0 < input_density <= 1)
+    ):
         found = f"{n_units} units, {n_outputs} outputs, {n_inputs} inputs, gain {gain:g}, densities {density:g}, "
-        found, expected = f"{found}{input_density:g}", "units and outputs, gain >= 0, shares above 0 and at most 1"
+        found, expected = (
+            f"{found}{input_density:g}",
+            "units and outputs, gain and bias >= 0, shares above 0 and at most 1",
+        )
         raise InputError("chaotic_network", expected=expected, found=found, remedy="see its defaults")
     weights = gain / np.sqrt(density * n_units) * rng.standard_normal((n_units, n_units))
     weights *= rng.random(weights.shape) < density
     inward = rng.standard_normal((n_units, n_inputs)) * (rng.random((n_units, n_inputs)) < input_density)
-    arrays = (jnp.asarray(a, dtype=jnp.float32) for a in (weights, inward, np.zeros(n_units)))
+    biases = bias * rng.standard_normal(n_units)
+    arrays = (jnp.asarray(a, dtype=jnp.float32) for a in (weights, inward, biases))
     cell = Leaky(*arrays, dt=dt, tau=tau, noise=0.0, form="current")
     shapes = ((n_outputs, n_units), n_outputs, n_units)
     output, bias, initial = (jnp.asarray(np.zeros(shape), dtype=jnp.float32) for shape in shapes)

@@ -4,7 +4,7 @@ from neurorec.study.classics.conceptors import Sizes, show_conceptors
 
 
 def test_patterns_are_called_up_combined_and_morphed():
-    findings = show_conceptors(sizes=Sizes(n_networks=1, loads=(2, 28)))
+    findings = show_conceptors(sizes=Sizes(n_networks=1, loads=(8, 28)))
     assert [claim.what for claim in findings.claims if not claim.holds] == []
     assert len(findings.claims) == 12
     figure, caption = findings.figures["conceptors"]
