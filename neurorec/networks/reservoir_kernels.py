@@ -15,10 +15,10 @@ Reaction = Literal["tanh", "linear", "sign"]
 REACTIONS: tuple[Reaction, ...] = ("tanh", "linear", "sign")
 TANH, LINEAR, SIGN = range(3)
 SUMS = {"contract", "nsz", "reassoc", "arcp"}  # sums may be reordered, NaN stays NaN
-TILE = 16  # sequences that go through sparse weights together: a cache line or two of a unit's states
+TILE = 64  # most sequences that go through sparse weights together
 # A weight that is not 0 costs more than one in a dense product: sparse products win below these shares (measured on one
 # core), for one sequence through weights that fit into the second-level cache, and those that do not, and for many.
-SPARSE_CACHED, SPARSE_ONE, SPARSE_MANY, CACHE = 0.05, 0.15, 0.06, 2**20
+SPARSE_CACHED, SPARSE_ONE, SPARSE_MANY, CACHE = 0.05, 0.15, 0.2, 2**20
 F = np.float32
 
 
@@ -72,7 +72,8 @@ def reservoir_states(
     weights = recurrent if issparse(recurrent) else np.asarray(recurrent)
     kind = np.float32 if weights.dtype == np.float32 else np.float64
     n_units, shape = weights.shape[0], np.shape(inputs)
-    into, u = np.asarray(input, dtype=kind), np.asarray(inputs, dtype=kind)
+    # copies: compiled loops would be compiled again for arrays that cannot be written
+    into, u = np.array(input, dtype=kind, order="C"), np.array(inputs, dtype=kind, order="C")
     if weights.shape != (n_units, n_units) or into.shape != (n_units, shape[-1]) or len(shape) not in (2, 3):
         found = f"recurrent {weights.shape}, input {into.shape} and inputs {shape}"
         expected = "(unit, unit), (unit, input) and (time, ..., input)"
@@ -80,38 +81,39 @@ def reservoir_states(
     if nonlinearity not in REACTIONS:
         expected = f"one of {', '.join(REACTIONS)}"
         raise InputError("nonlinearity", expected=expected, found=repr(nonlinearity), remedy="name one of them")
-    states = u @ into.T
-    if bias is not None:
-        states += np.asarray(bias, dtype=kind)
+    b = np.zeros(n_units, dtype=kind) if bias is None else np.array(bias, dtype=kind)
     n_beside = 1 if len(shape) == 2 else shape[1]
     begin = np.zeros(n_units, dtype=kind) if state is None else np.asarray(state, dtype=kind)
     begin = np.array(np.broadcast_to(begin, (n_beside, n_units)), order="C")
-    through = states.reshape(shape[0], n_beside, n_units)
-    if shape[0] and n_beside:
-        _walk(through, begin, weights, kind(leak), REACTIONS.index(nonlinearity), way)
-    return states
+    states = _walk(u.reshape(shape[0], n_beside, shape[-1]), into, b, begin, weights, kind(leak), (nonlinearity, way))
+    return states.reshape(*shape[:-1], n_units)
 
 
-def _walk(states: NDArray, begin: NDArray, weights: Any, leak: Any, kind: int, way: str | None) -> None:
-    """Turn drives ``(time, sequence, unit)`` into states, in place."""
-    alone = states.shape[1] == 1
-    share = (weights.nnz if issparse(weights) else np.count_nonzero(weights)) / max(weights.shape[0] ** 2, 1)
-    cached = weights.shape[0] ** 2 * states.itemsize <= CACHE
-    limit = SPARSE_MANY if not alone else SPARSE_CACHED if cached else SPARSE_ONE
+def _walk(
+    inputs: NDArray, into: NDArray, bias: NDArray, begin: NDArray, weights: Any, leak: Any, how: tuple[str, str | None]
+) -> NDArray:
+    """States ``(time, sequence, unit)``."""
+    (n_steps, n_beside), (n_units, way) = inputs.shape[:2], (len(bias), how[1])
+    kind = REACTIONS.index(how[0])  # type: ignore[arg-type]
+    share = (weights.nnz if issparse(weights) else np.count_nonzero(weights)) / max(n_units**2, 1)
+    limit = SPARSE_MANY if n_beside > 1 else SPARSE_CACHED if n_units**2 * inputs.itemsize <= CACHE else SPARSE_ONE
     sparse = share < limit if way is None else way == "sparse"
+    if not sparse:
+        weights = np.asarray(weights.toarray() if issparse(weights) else weights, dtype=inputs.dtype)
+    if sparse and n_beside > 1:
+        rows, states = csr_array(weights, dtype=inputs.dtype), np.empty((n_steps, n_beside, n_units), inputs.dtype)
+        # unsigned, so that no index is asked whether it counts from the end
+        parts = rows.data, rows.indices.astype(np.uint32), rows.indptr.astype(np.intp)
+        walk_sparse_tiles(states, begin, inputs, into, bias, *parts, leak, kind, min(TILE, -(-n_beside // 8) * 8))
+        return states
+    states = inputs @ into.T + bias
     if sparse:
-        rows = csr_array(weights, dtype=states.dtype)
-        parts = rows.data, rows.indices.astype(np.int32), rows.indptr.astype(np.int32)
-        if alone:
-            walk_sparse(states[:, 0], begin[0], *parts, leak, kind)
-        else:
-            walk_sparse_tiles(states, begin, *parts, leak, kind)
-        return
-    full = np.asarray(weights.toarray() if issparse(weights) else weights, dtype=states.dtype)
-    if alone:
-        walk_dense(states[:, 0], begin[0], np.ascontiguousarray(full), leak, kind)
-    else:
-        walk_dense_many(states, begin, np.ascontiguousarray(full.T), leak, kind)
+        _walk_sparse(states[:, 0], begin[0], csr_array(weights, dtype=inputs.dtype), leak, kind)
+    elif n_beside == 1:
+        walk_dense(states[:, 0], begin[0], np.array(weights, order="C"), leak, kind)
+    elif n_beside > 1:
+        walk_dense_many(states, begin, np.ascontiguousarray(weights.T), leak, kind)
+    return states
 
 
 def _tanh(x):
@@ -196,58 +198,76 @@ def walk_dense_many(states, begin, weights, leak, kind):
         before = now
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
-def multiply_sparse(data, column, row, x, out):
-    """Sparse rows times a vector."""
-    for i in range(out.size):
-        total = out.dtype.type(0)
-        for k in range(row[i], row[i + 1]):
-            total += data[k] * x[column[k]]
-        out[i] = total
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def walk_sparse(states, begin, data, column, row, leak, kind):
-    """One sequence, by compressed sparse rows."""
-    drive, before = np.empty_like(begin), begin
-    for t in range(states.shape[0]):
-        multiply_sparse(data, column, row, before, drive)
-        complete(states[t], drive, before, leak, kind)
-        before = states[t]
+def _walk_sparse(states: NDArray, begin: NDArray, weights: Any, leak: Any, kind: int) -> None:
+    """One sequence; SciPy's own product is faster than one compiled here, which gathers what it adds up."""
+    before = begin
+    for now in states:
+        complete(now, weights @ before, before, leak, kind)
+        before = now
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
-def multiply_tile(data, column, row, x, out):
-    """Sparse rows times a block ``(unit, TILE)``."""
-    for i in range(out.shape[0]):
-        to = out[i]
-        for j in range(TILE):
-            to[j] = 0
-        for k in range(row[i], row[i + 1]):
-            weight, source = data[k], x[column[k]]
-            for j in range(TILE):
-                to[j] += weight * source[j]
+def multiply_tile(data, column, row, x, into, bias, inputs, out, total):
+    """Drives ``(unit x sequence)``: sparse rows times states x, four weights at a time, inputs, and the bias.
+
+    ``inputs (input x sequence)``; `total (sequence,)` is written over.
+    """
+    width = total.size
+    for i in range(row.size - 1):
+        total[:] = bias[i]
+        for k in range(into.shape[1]):
+            a, at = into[i, k], k * width
+            for j in range(width):
+                total[j] += a * inputs[at + j]
+        fours = (row[i + 1] - row[i]) // 4
+        for q in range(fours):
+            k = row[i] + 4 * q
+            a, b, c, d = data[k], data[k + 1], data[k + 2], data[k + 3]
+            at, bt = np.intp(column[k]) * width, np.intp(column[k + 1]) * width
+            ct, dt = np.intp(column[k + 2]) * width, np.intp(column[k + 3]) * width
+            for j in range(width):
+                total[j] += (a * x[at + j] + b * x[bt + j]) + (c * x[ct + j] + d * x[dt + j])
+        for k in range(row[i] + 4 * fours, row[i + 1]):
+            a, at = data[k], np.intp(column[k]) * width
+            for j in range(width):
+                total[j] += a * x[at + j]
+        out[i * width : (i + 1) * width] = total
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def walk_sparse_tiles(states, begin, data, column, row, leak, kind):
+def walk_sparse_tiles(states, begin, inputs, into, bias, data, column, row, leak, kind, width):
     """Many sequences by compressed sparse rows, a tile of them through all steps before the next."""
     n_steps, n_beside, n_units = states.shape
-    before = np.zeros((n_units, TILE), dtype=begin.dtype)
-    now, drive = np.zeros_like(before), np.empty_like(before)
-    for low in range(0, n_beside, TILE):
-        n = min(TILE, n_beside - low)
+    before, total = np.zeros(n_units * width, dtype=begin.dtype), np.empty(width, dtype=begin.dtype)
+    now, nothing = np.zeros_like(before), np.zeros_like(before)
+    heard = np.zeros(inputs.shape[2] * width, dtype=begin.dtype)
+    for low in range(0, n_beside, width):
+        n = min(width, n_beside - low)
+        before[:], heard[:] = 0, 0  # so that places without a sequence hold nothing that grows
         for j in range(n):
-            for i in range(n_units):
-                before[i, j] = begin[low + j, i]
+            before[j::width] = begin[low + j]
         for t in range(n_steps):
             for j in range(n):
-                for i in range(n_units):
-                    now[i, j] = states[t, low + j, i]
-            multiply_tile(data, column, row, before, drive)
-            size = n_units * TILE
-            complete(now.reshape(size), drive.reshape(size), before.reshape(size), leak, kind)
-            for j in range(n):
-                for i in range(n_units):
-                    states[t, low + j, i] = now[i, j]
+                heard[j::width] = inputs[t, low + j]
+            multiply_tile(data, column, row, before, into, bias, heard, now, total)
+            complete(now, nothing, before, leak, kind)
+            turn(now, states[t, low : low + n], width)
             before, now = now, before
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def turn(flat, rows, width):
+    """Write states ``(unit x sequence)`` as ``(sequence, unit)``, a block that the cache holds at a time."""
+    n, n_units = rows.shape
+    for first in range(0, n_units, 32):
+        for j in range(n):
+            for i in range(first, min(first + 32, n_units)):
+                rows[j, i] = flat[i * width + j]
+
+
+def _walk_sparse(states: NDArray, begin: NDArray, weights: Any, leak: Any, kind: int) -> None:
+    """One sequence; SciPy's own product is faster than one compiled here, which gathers what it adds up."""
+    before = begin
+    for now in states:
+        complete(now, weights @ before, before, leak, kind)
+        before = now
