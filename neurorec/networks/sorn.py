@@ -84,6 +84,7 @@ class SORN(eqx.Module):
         *,
         n_inhibitory: int | None = None,
         n_synapses: float = 10.0,
+        inhibitory_density: float = 1.0,
         units_per_input: int | None = None,
         threshold: float = 1.0,
         inhibitory_threshold: float = 0.5,
@@ -102,7 +103,9 @@ class SORN(eqx.Module):
             By default a fifth of that.
         n_synapses : float
             Mean number of excitatory synapses on a unit; none upon itself. Weights are uniform, and scaled to add up to
-            1. Synapses of inhibitory units and upon them are all there, and add up to 1 for each unit.
+            1. Synapses upon inhibitory units are all there, and add up to 1 as well.
+        inhibitory_density : float
+            Fraction of the synapses from inhibitory units that are there; they add up to 1 for each unit.
         units_per_input : int, optional
             By default a twentieth of the units.
         threshold, inhibitory_threshold : float
@@ -117,7 +120,7 @@ class SORN(eqx.Module):
         """
         n_inhibitory = n_units // 5 if n_inhibitory is None else n_inhibitory
         each = max(1, n_units // 20) if units_per_input is None else units_per_input
-        lowest = min(n_inputs, n_inhibitory, each, n_synapses, threshold, inhibitory_threshold)
+        lowest = min(n_inputs, n_inhibitory, each, n_synapses, inhibitory_density, threshold, inhibitory_threshold)
         if lowest <= 0 or n_inputs * each > n_units or n_synapses > n_units - 1:
             found = f"{n_units} units, {n_inputs} inputs of {each} units each, {n_synapses:g} synapses a unit"
             expected = "numbers above 0, units for all inputs, and fewer synapses than units"
@@ -127,9 +130,12 @@ class SORN(eqx.Module):
         driven = rng.permutation(n_units)[: n_inputs * each].reshape(n_inputs, each)
         drive = np.zeros((n_units, n_inputs))
         drive[driven, np.arange(n_inputs)[:, None]] = 1.0
+        inhibition = rng.random((n_units, n_inhibitory))
+        if inhibitory_density < 1:
+            inhibition *= rng.random(inhibition.shape) < inhibitory_density
         arrays = {
             "excitatory": normalised(weights),
-            "from_inhibitory": normalised(rng.random((n_units, n_inhibitory))),
+            "from_inhibitory": normalised(inhibition),
             "to_inhibitory": normalised(rng.random((n_inhibitory, n_units))),
             "input": drive,
             "threshold": threshold * rng.random(n_units),

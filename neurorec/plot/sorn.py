@@ -128,20 +128,22 @@ def density_of_avalanches(data: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     ----------
     data : xarray.Dataset
         ``size`` and ``size_density (size_bin)``, ``duration`` (steps) and ``duration_density (duration_bin)``;
-        ``attrs``: ``size_exponent``, ``duration_exponent`` of power laws.
+        ``attrs``: ``size_exponent``, ``duration_exponent``, ``size_cutoff``, ``duration_cutoff`` of truncated power
+        laws.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default new axes.
 
     Returns
     -------
     matplotlib.axes.Axes
-        Both axes logarithmic; thin lines: the power laws, from where they were fitted on.
+        Both axes logarithmic; thin lines: ``x^-exponent exp(-x / cutoff)``, from where they were fitted on.
 
     Examples
     --------
     >>> names = ("size", "size_density", "duration", "duration_density")
     >>> bins = {name: (f"{name.split('_')[0]}_bin", [1.0, 10.0]) for name in names}
     >>> data = xr.Dataset(bins, attrs={"size_exponent": 1.5, "duration_exponent": 2.0})
+    >>> data = data.assign_attrs(size_cutoff=1e3, duration_cutoff=1e2)
     >>> density_of_avalanches(data).get_xscale()
     'log'
     """
@@ -150,12 +152,13 @@ def density_of_avalanches(data: xr.Dataset, *, ax: Axes | None = None) -> Axes:
         x, density, power = data[name].values, data[f"{name}_density"].values, float(data.attrs[f"{name}_exponent"])
         seen = density > 0
         ax.plot(
-            x[seen], density[seen], "os"[k], color=COLOURS[k], markersize=3.5, label=f"{name}, power law {power:.2f}"
+            x[seen], density[seen], "os"[k], color=COLOURS[k], markersize=3.5, label=f"{name}, exponent {power:.2f}"
         )
         tail = seen & (x >= begin)
         if tail.any():
-            height = np.exp(np.mean(np.log(density[tail]) + power * np.log(x[tail])))
-            ax.plot(x[tail], height * x[tail] ** -power, color=INK, linewidth=0.9)
+            law = x[tail] ** -power * np.exp(-x[tail] / float(data.attrs[f"{name}_cutoff"]))
+            height = np.exp(np.mean(np.log(density[tail] / law)))
+            ax.plot(x[tail], height * law, color=INK, linewidth=0.9)
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xlabel("size (spikes above threshold), duration (steps)")

@@ -35,7 +35,8 @@ def test_lines_and_densities():
     x = np.geomspace(1, 1000, 10)
     bins = {"size": x, "size_density": 2 * x**-1.5, "duration": x, "duration_density": np.where(x > 500, 0, x**-2.0)}
     data = xr.Dataset({name: (f"{name.split('_')[0]}_bin", values) for name, values in bins.items()})
-    ax = plot.density_of_avalanches(data.assign_attrs(size_exponent=1.5, duration_exponent=2.0), ax=axes())
+    laws = {"size_exponent": 1.5, "duration_exponent": 2.0, "size_cutoff": np.inf, "duration_cutoff": 1e9}
+    ax = plot.density_of_avalanches(data.assign_attrs(laws), ax=axes())
     np.testing.assert_allclose(ax.lines[1].get_ydata(), 2 * ax.lines[1].get_xdata() ** -1.5)  # a law on its own points
     assert ax.lines[2].get_xdata().max() < 500
     assert ax.lines[3].get_xdata().min() >= 6

@@ -69,9 +69,10 @@ def show_sorn(
             "Performance is a fraction of the best accuracy that can be had on average, 1 - 0.5 / (n + 2): guesses of "
             "the words' first letters can be lucky, and bring it above 1.",
             "A static network that does not count at all predicts most letters of long words: the grey line.",
-            "A network's spontaneous avalanches are those of one network. A power law that fits better than an "
-            "exponential is no proof of criticality: noise and a threshold can do the same, and here a log-normal "
-            "distribution is compared too.",
+            "Spontaneous avalanches are those of one network. A truncated power law contains the exponential, so that "
+            "it must win; with an exponent below 1 it is as much cutoff as power law. The relation of exponents is "
+            "tested on power laws without a cutoff. None of this would prove criticality: noise and a threshold can do "
+            "the same.",
         ],
     )  # fmt: skip
 
@@ -130,21 +131,24 @@ def _part_claims(parts: xr.Dataset, away: xr.Dataset) -> list[Claim]:
 
 
 def _avalanche_claims(fit: AvalancheFit) -> list[Claim]:
-    """Against exponential and log-normal distributions."""
+    """Truncated power laws against exponential and log-normal distributions."""
     claims = []
     for name, found in (("sizes", fit.size), ("durations", fit.duration)):
-        exponential, lognormal = float(found.ratio[0]), float(found.ratio[1])
+        exponential, over = found.truncated_ratio[:2]
+        p, p_log = found.truncated_p_value[:2]
         source = f"doi:{_AVALANCHES}"
         claims += [
-            Claim(f"avalanche {name}: exponent of a power law", float(found.exponent), "a power law", source),
             Claim(
-                f"... log-likelihood ratio to an exponential (p = {found.p_value[0]:.2g})", exponential, "above 0",
-                source, exponential > 0,
+                f"avalanche {name}: exponent of a truncated power law", found.truncated_exponent, "a power law", source,
+            ),
+            Claim("... its cutoff", found.truncated_cutoff, "not given", source),
+            Claim(
+                f"... log-likelihood ratio to an exponential (p = {p:.2g})", float(exponential), "above 0", source,
+                bool(exponential > 0),
             ),
             Claim(
-                f"... to a log-normal (p = {found.p_value[1]:.2g})", lognormal, "not below 0 of a power law",
-                "definition",
-                bool(lognormal > 0 or found.p_value[1] > 0.05),
+                f"... to a log-normal (p = {p_log:.2g})", float(over), "not below 0 of a power law", "definition",
+                bool(over > 0 or p_log > 0.05),
             ),
         ]  # fmt: skip
     measured, predicted = float(fit.crackling.measured), float(fit.crackling.predicted)

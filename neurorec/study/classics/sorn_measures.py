@@ -103,7 +103,7 @@ def measure_avalanches(
     rng: np.random.Generator, *, transient: int, steps: int, progress: bool
 ) -> tuple[AvalancheFit, xr.Dataset]:
     """Avalanches of a network that sees noise alone: activity above half of its mean, after a transient."""
-    network = SORN.random(1, n_synapses=20, rng=rng)
+    network = SORN.random(1, n_synapses=20, inhibitory_density=0.2, rng=rng)
     nothing = np.zeros((transient + steps, 1))
     found = adapt(network, nothing, plasticity=_SPONTANEOUS, noise=NOISE, keep=False, rng=rng, progress=progress)
     count = found.count[transient:].astype(float)
@@ -117,8 +117,9 @@ def measure_avalanches(
     data = xr.Dataset(
         {**density, "synapses": ("chunk", found.synapses)},
         attrs={
-            "threshold": level, "n_avalanches": len(fit.avalanches.size), "size_exponent": fit.size.exponent,
-            "duration_exponent": fit.duration.exponent, "relation": fit.crackling.measured,
+            "threshold": level, "n_avalanches": len(fit.avalanches.size), "size_exponent": fit.size.truncated_exponent,
+            "duration_exponent": fit.duration.truncated_exponent, "size_cutoff": fit.size.truncated_cutoff,
+            "duration_cutoff": fit.duration.truncated_cutoff, "relation": fit.crackling.measured,
         },
     )  # fmt: skip
     return fit, data
