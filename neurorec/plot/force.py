@@ -98,7 +98,8 @@ def exponents_before_and_after(data: xr.Dataset, *, ax: Axes | None = None) -> A
     Examples
     --------
     >>> over = (("network", "number"), [[8.0, 7.0], [0.0, -2.0]])
-    >>> data = xr.Dataset({"exponent": over, "standard_error": over, "expected": ("network", [np.nan, 0.0])})
+    >>> expected = ("network", [np.nan, 0.0])
+    >>> data = xr.Dataset({"exponent": over, "standard_error": (over[0], np.ones((2, 2))), "expected": expected})
     >>> ax = exponents_before_and_after(data.assign_coords(network=["before", "after"]))
     >>> [label.get_text() for label in ax.get_xticklabels()]
     ['before', 'after']

@@ -116,6 +116,7 @@ def train_force(
 
     Examples
     --------
+    >>> from neurorec.training import chaotic_network
     >>> rng = np.random.default_rng(0)
     >>> wave = np.sin(np.arange(600) * 2 * np.pi / 300)[:, None]
     >>> found = train_force(chaotic_network(200, rng=rng), wave, n_passes=5, rng=rng)
@@ -153,5 +154,5 @@ def _again(lesson: Lesson, n_passes: int) -> Lesson:
     """What was learned; several times where it is in one piece."""
     if not lesson.goes_on:
         return lesson
-    inputs, targets, asked = (np.concatenate([part] * n_passes) for part in lesson[:3])
-    return Lesson(inputs, targets, asked, True)
+    times = (n_passes, 1, 1)
+    return Lesson(np.tile(lesson.inputs, times), np.tile(lesson.targets, times), np.tile(lesson.asked, times[:2]), True)

@@ -29,7 +29,8 @@ def test_the_target_lies_beneath_the_output_and_units_above_both(ax):
 
 def test_changes_of_weights_are_drawn_as_they_are(ax):
     change = np.array([[1.0, 0.1], [2.0, np.nan]])
-    data = xr.Dataset({"weight_change": (("target", "time"), change)}, coords={"target": ["a", "b"], "time": [0.0, 1.0]})
+    coords = {"target": ["a", "b"], "time": [0.0, 1.0]}
+    data = xr.Dataset({"weight_change": (("target", "time"), change)}, coords=coords)
     weight_change_over_learning(data, ax=ax)
     np.testing.assert_array_equal([line.get_ydata() for line in ax.lines], change)
 
