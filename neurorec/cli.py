@@ -20,6 +20,7 @@ CLASSICS = {
     "echo_state": "random units remember and compute, best near the edge of chaos",
     "force": "FORCE learning tames a chaotic network",
     "hopfield": "memories as minima of an energy, and how many there can be",
+    "liquid_state": "a spiking column keeps its inputs apart, and linear readouts find them",
     "oculomotor": "a tuned line attractor holds the eye",
     "sorn": "three kinds of plasticity let a network count",
 }

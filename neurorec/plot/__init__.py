@@ -37,6 +37,11 @@ from neurorec.plot.information import consistency_against_lag, cumulative_inform
 from neurorec.plot.intervals import Interval, median_interval
 from neurorec.plot.lags import benefit_against_lag
 from neurorec.plot.likeness import kind_colours, likeness_by_kind
+from neurorec.plot.liquid_state import (
+    fading_of_differences,
+    recall_by_segment,
+    separation_of_states,
+)
 from neurorec.plot.oculomotor import held_positions, persistence_against_mistuning, recruitment
 from neurorec.plot.overview import population_rate, raster
 from neurorec.plot.palette import area_colours
@@ -104,6 +109,7 @@ __all__ = [
     "explained_distribution",
     "exponent_against_gain",
     "exponents_before_and_after",
+    "fading_of_differences",
     "fixed_points",
     "flow_field",
     "gradient_norm",
@@ -138,6 +144,7 @@ __all__ = [
     "rates_by_area",
     "rates_in_time",
     "rates_unit_by_unit",
+    "recall_by_segment",
     "recall_from_cues",
     "recalled_patterns",
     "recovered_against_seen",
@@ -148,6 +155,7 @@ __all__ = [
     "rotation_plane",
     "runaway",
     "saturation",
+    "separation_of_states",
     "shape_collapse",
     "shares_of_ends",
     "simulated_against_recorded",

@@ -1,6 +1,11 @@
 """Spiking networks: leaky integrate-and-fire units, their synapses, and what theory says of their rates."""
 
 from neurorec.networks.spiking.lif import LIFNetwork
+from neurorec.networks.spiking.liquid import (
+    Liquid,
+    liquid_state,
+    random_liquid,
+)
 from neurorec.networks.spiking.mean_field import MatchedRates, SettledRates, lif_rate
 from neurorec.networks.spiking.population import Population, ShortTerm
 from neurorec.networks.spiking.recordings import simulate_spiking
@@ -18,6 +23,7 @@ __all__ = [
     "InputSpikes",
     "LIFNetwork",
     "LIFRun",
+    "Liquid",
     "MatchedRates",
     "Population",
     "SettledRates",
@@ -26,7 +32,9 @@ __all__ = [
     "count_spikes",
     "join_at_random",
     "lif_rate",
+    "liquid_state",
     "poisson_inputs",
+    "random_liquid",
     "run_lif",
     "simulate_spiking",
     "sort_synapses",

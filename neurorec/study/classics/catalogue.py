@@ -9,6 +9,7 @@ from neurorec.study.classics.conceptors import show_conceptors
 from neurorec.study.classics.echo_state import show_echo_state
 from neurorec.study.classics.force import show_force
 from neurorec.study.classics.hopfield import show_hopfield
+from neurorec.study.classics.liquid_state import show_liquid_state
 from neurorec.study.classics.oculomotor import show_oculomotor
 from neurorec.study.classics.sorn import show_sorn
 
@@ -45,6 +46,11 @@ CLASSICS: dict[str, Classic] = {
     "force": Classic("FORCE learning: a chaotic network is tamed", "10.1016/j.neuron.2009.07.018", show_force),
     "hopfield": Classic(
         "the Hopfield network: content-addressable memory, and denser ones", "10.1073/pnas.79.8.2554", show_hopfield
+    ),
+    "liquid_state": Classic(
+        "the liquid state machine: a spiking column that linear readouts read",
+        "10.1162/089976602760407955",
+        show_liquid_state,
     ),
     "oculomotor": Classic(
         "the oculomotor integrator: a tuned line attractor", "10.1016/S0896-6273(00)81155-1", show_oculomotor
