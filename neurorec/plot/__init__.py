@@ -17,6 +17,7 @@ from neurorec.plot.conceptors import error_against_aperture, error_against_load,
 from neurorec.plot.decoding import accuracy_against_time, predictivity_against_time, solution_times_by_area
 from neurorec.plot.dynamics import eigenvalue_spectrum, fixed_points, line_attractor, saturation
 from neurorec.plot.echo_state import error_against_size, exponent_against_gain, memory_against_size, performance_at_edge
+from neurorec.plot.few_data import score_against_trials
 from neurorec.plot.fitted import (
     currents_between_areas,
     held_out_prediction,
@@ -155,6 +156,7 @@ __all__ = [
     "rotation_plane",
     "runaway",
     "saturation",
+    "score_against_trials",
     "separation_of_states",
     "shape_collapse",
     "shares_of_ends",

@@ -7,6 +7,7 @@ from neurorec.report import Findings
 from neurorec.study.classics.balanced import show_balanced
 from neurorec.study.classics.conceptors import show_conceptors
 from neurorec.study.classics.echo_state import show_echo_state
+from neurorec.study.classics.few_data import show_few_data
 from neurorec.study.classics.force import show_force
 from neurorec.study.classics.hopfield import show_hopfield
 from neurorec.study.classics.liquid_state import show_liquid_state
@@ -42,6 +43,9 @@ CLASSICS: dict[str, Classic] = {
     "conceptors": Classic("conceptors: one reservoir, several patterns", "10.48550/arXiv.1403.3369", show_conceptors),
     "echo_state": Classic(
         "echo state networks: memory and computation near the edge of chaos", "10.1126/science.1091277", show_echo_state
+    ),
+    "few_data": Classic(
+        "few and other data: reservoirs beside networks trained throughout", "10.1038/s41467-021-25801-2", show_few_data
     ),
     "force": Classic("FORCE learning: a chaotic network is tamed", "10.1016/j.neuron.2009.07.018", show_force),
     "hopfield": Classic(
