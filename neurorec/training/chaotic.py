@@ -70,11 +70,11 @@ def chaotic_network(
     weights *= rng.random(weights.shape) < density
     inward = rng.standard_normal((n_units, n_inputs)) * (rng.random((n_units, n_inputs)) < input_density)
     biases = bias * rng.standard_normal(n_units)
-    arrays = (jnp.asarray(a, dtype=jnp.float32) for a in (weights, inward, biases))
-    cell = Leaky(*arrays, dt=dt, tau=tau, noise=0.0, form="current")
     shapes = ((n_outputs, n_units), n_outputs, n_units)
-    output, bias, initial = (jnp.asarray(np.zeros(shape), dtype=jnp.float32) for shape in shapes)
-    return Network(cell, output, bias, initial)
+    arrays = (weights, inward, biases, *(np.zeros(shape) for shape in shapes))
+    recurrent, inputs, biased, output, output_bias, initial = (jnp.asarray(a, dtype=jnp.float32) for a in arrays)
+    cell = Leaky(recurrent, inputs, biased, dt=dt, tau=tau, noise=0.0, form="current")
+    return Network(cell, output, output_bias, initial)
 
 
 def fold_feedback(network: Network, feedback: ArrayLike) -> Network:
