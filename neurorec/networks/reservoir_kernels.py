@@ -263,11 +263,3 @@ def turn(flat, rows, width):
         for j in range(n):
             for i in range(first, min(first + 32, n_units)):
                 rows[j, i] = flat[i * width + j]
-
-
-def _walk_sparse(states: NDArray, begin: NDArray, weights: Any, leak: Any, kind: int) -> None:
-    """One sequence; SciPy's own product is faster than one compiled here, which gathers what it adds up."""
-    before = begin
-    for now in states:
-        complete(now, weights @ before, before, leak, kind)
-        before = now

@@ -293,7 +293,7 @@ def _rows(states: ArrayLike, targets: ArrayLike, folds: Any, washout: int, weigh
     alone = x.ndim == 2 or len(x) == 1
     if x.ndim == 2:
         x, y, m = x[None], y[None], m[None]
-    n_trials, n_steps = len(m), m.shape[-1]
+    n_trials, n_steps = len(m), m.size // max(len(m), 1)
     if not 0 <= washout < n_steps:
         raise InputError("washout", expected=f"0 to {n_steps - 1}", found=str(washout), remedy="leave some steps")
     m = np.where(np.arange(n_steps) < washout, 0.0, m)

@@ -27,7 +27,7 @@ TRAINED = ("leaky", "gru")
 KEPT = 0.25  # share of the trials on which trained networks are looked at rather than trained
 N_LOOK = 101  # trials of a look; a number that no batch has
 SETTINGS = TrainingSettings(
-    n_steps=400, batch=32, learning_rate=3e-3, check_every=50, n_held_out=N_LOOK, patience=4, criterion=1.0
+    n_steps=600, batch=32, learning_rate=3e-3, check_every=50, n_held_out=N_LOOK, patience=8, criterion=1.0
 )
 
 
@@ -125,7 +125,7 @@ def show_few_data(
     Parameters
     ----------
     full : bool
-        Ten draws of everything rather than three, and up to 1024 trials rather than 256.
+        Twenty draws of everything rather than six, and up to 1024 trials rather than 256.
     seed : int
         From which everything is drawn.
     folder
@@ -140,7 +140,7 @@ def show_few_data(
     Findings
     """
     sizes = (16, 64, 256, 1024) if full else (16, 64, 256)
-    return measure_few_data(sizes, n_seeds=10 if full else 3, seed=seed, n_jobs=n_jobs, progress=progress)
+    return measure_few_data(sizes, n_seeds=20 if full else 6, seed=seed, n_jobs=n_jobs, progress=progress)
 
 
 def measure_few_data(
