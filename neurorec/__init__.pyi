@@ -62,10 +62,15 @@ from .io import load_recording as load_recording
 from .io import load_tree as load_tree
 from .io import read_nwb as read_nwb
 from .io import save_recording as save_recording
+from .networks import Hopfield as Hopfield
+from .networks import LIFNetwork as LIFNetwork
+from .networks import Reservoir as Reservoir
 from .networks import build_network as build_network
 from .networks import drive_shares as drive_shares
 from .networks import from_torch as from_torch
+from .networks import recall as recall
 from .networks import simulate as simulate
+from .networks import simulate_spiking as simulate_spiking
 from .recording import add_blocks as add_blocks
 from .recording import add_trials as add_trials
 from .recording import binarise as binarise
@@ -89,6 +94,9 @@ from .timescales import timescale_by_area as timescale_by_area
 from .training import TrainingSettings as TrainingSettings
 from .training import compare_gradients as compare_gradients
 from .training import gradient_norms as gradient_norms
+from .training import load_patterns as load_patterns
 from .training import train as train
+from .training import train_force as train_force
+from .training import train_readout as train_readout
 
 __version__: str
