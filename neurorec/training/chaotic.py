@@ -105,6 +105,7 @@ def fold_feedback(network: Network, feedback: ArrayLike) -> Network:
 
 
 def check_feedback(network: Network, feedback: ArrayLike) -> tuple[Leaky, NDArray[np.float64]]:
+    """The leaky cell of a network, and its feedback ``(unit, output)``; refused with a reason where they do not fit."""
     cell = getattr(network, "cell", None)
     if not isinstance(cell, Leaky) or getattr(network, "shortcut", None) is not None:
         expected, found = "a Network of a Leaky cell, without a shortcut", type(cell or network).__name__
@@ -117,4 +118,5 @@ def check_feedback(network: Network, feedback: ArrayLike) -> tuple[Leaky, NDArra
 
 
 def plain_recurrent(cell: Leaky) -> NDArray[np.float64]:
+    """Recurrent weights ``(unit, source unit)`` of a cell, whatever they are made of."""
     return np.asarray(plain_weights(cell.recurrent), dtype=float)
