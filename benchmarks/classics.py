@@ -13,20 +13,18 @@ import argparse
 import time
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 
 import numba
 import numpy as np
 from clock import cpu
 from numpy.typing import NDArray
+from readme import put
 from table import table
 
 from neurorec.networks import SORN, Hopfield, recall
 from neurorec.tasks import Counting
 from neurorec.training import FROZEN, Plasticity, adapt
 
-README = Path(__file__).with_name("README.md")
-BEGIN, END = "<!-- classics: begin -->", "<!-- classics: end -->"
 MORE = Plasticity(stdp=0.004, intrinsic=0.01, inhibitory=0.001, new_synapses=0.1)
 WAYS = {
     "plasticity of the paper": (Plasticity(), 0.0),
@@ -51,8 +49,7 @@ def main() -> None:
     text = "\n".join([*lines, *hopfield(arguments.rounds, cases)])
     print(text)
     if arguments.write:
-        before, _, rest = README.read_text().partition(BEGIN)
-        README.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+        put("classics", text)
 
 
 def timed(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
@@ -96,10 +93,10 @@ def plain_sorn(network: SORN, inputs: NDArray, rules: Plasticity) -> NDArray:
     W, WI, IW = (np.array(getattr(network, k), dtype=float) for k in ("excitatory", "from_inhibitory", "to_inhibitory"))
     T, TI = (np.array(getattr(network, k), dtype=float) for k in ("threshold", "inhibitory_threshold"))
     drive = inputs @ np.asarray(network.input, dtype=float).T
-    x, y = np.zeros(len(T)), np.zeros(len(TI))
+    x = np.zeros(len(T))
     for u in drive:
-        after = (W @ x - WI @ y - T + u >= 0).astype(float)
         y = (IW @ x - TI >= 0).astype(float)
+        after = (W @ x - WI @ y - T + u >= 0).astype(float)
         T += rules.intrinsic * (after - rules.target_rate)
         W += rules.stdp * (np.outer(after, x) - np.outer(x, after)) * (W > 0)
         W = np.maximum(W, 0.0)

@@ -19,14 +19,13 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+from readme import put
 from scipy.spatial import procrustes
 from threadpoolctl import threadpool_limits
 
 SHAPE = (50, 100, 50)  # conditions, steps, dimensions
 N_DELAYS, RANKS, RUNS = 10, (20, 50), 5
 GOAL = 8
-README = Path(__file__).with_name("README.md")
-BEGIN, END = "<!-- comparison: begin -->", "<!-- comparison: end -->"
 PEER = """
 import contextlib, io, json, sys, time
 import numpy as np, torch
@@ -77,8 +76,7 @@ def main() -> None:
     text = "\n".join([*head, *lines]).rstrip() + "\n"
     print(text)
     if arguments.write:
-        before, _, rest = README.read_text().partition(BEGIN)
-        README.write_text(f"{before}{BEGIN}\n{text}{END}{rest.partition(END)[2]}")
+        put("comparison", text)
 
 
 def goal(what: str, asked: str, measured: str, reached: bool) -> str:

@@ -17,13 +17,13 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numba
 import numpy as np
 from numpy.typing import NDArray
+from readme import put
 
 from neurorec.dynamics import find_fixed_points, sample_starts
 from neurorec.networks import Elman, Leaky, run, with_readout
@@ -41,8 +41,6 @@ PEERS: dict[str, tuple] = {
     "Adam, falling rate, float32": ("falling", 2000, np.float32, TOL_Q),
     "Adam, adaptive rate, float64, to 1e-25": ("adaptive", MANY, np.float64, EXACT_Q),
 }
-README = Path(__file__).with_name("README.md")
-BEGIN, END = "<!-- fixed points: begin -->", "<!-- fixed points: end -->"
 FIRST = """
 import time, numpy as np
 from neurorec.dynamics import find_fixed_points
@@ -69,9 +67,7 @@ def main() -> None:
     text = "\n".join([f"Measured {date.today().isoformat()}; {said}.", "", *tables(arguments.rounds), *first_call()])
     print(text)
     if arguments.write:
-        old = README.read_text()
-        before, _, rest = old.partition(BEGIN)
-        README.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+        put("fixed points", text)
 
 
 def tables(rounds: int) -> list[str]:

@@ -19,12 +19,11 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+from readme import put
 from threadpoolctl import threadpool_limits
 
 UNITS, GOAL = (500, 1000), 10
 N_STEPS, LEAK = 500, 0.1
-README = Path(__file__).with_name("README.md")
-BEGIN, END = "<!-- force: begin -->", "<!-- force: end -->"
 PEER = """
 import json, sys, time
 import numpy as np, reservoirpy
@@ -74,8 +73,7 @@ def main() -> None:
     text = "\n".join(lines) + "\n"
     print(text)
     if arguments.write:
-        before, _, rest = README.read_text().partition(BEGIN)
-        README.write_text(f"{before}{BEGIN}\n{text}{END}{rest.partition(END)[2]}")
+        put("force", text)
 
 
 def measured(n_units: int, arguments: argparse.Namespace) -> list[tuple[str, int, float, float, float, str]]:

@@ -46,8 +46,9 @@ def main() -> None:
     os.environ.update(ONE_THREAD)  # before anything loads numpy
     import measure
     from peers import NOT_RUN, installed
+    from readme import put
     from results import Results
-    from table import markdown, write
+    from table import markdown
 
     there, missing = installed(arguments.peers)
     results = Results()
@@ -63,7 +64,7 @@ def main() -> None:
     text = markdown(results, arguments.seed)
     print(text)
     if arguments.write:
-        write(text)
+        put("measured", text)
 
 
 if __name__ == "__main__":

@@ -12,20 +12,18 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
+from readme import put
 from threadpoolctl import threadpool_limits
 
 from neurorec.dynamics import lyapunov_spectrum
 from neurorec.networks import Elman, with_readout
 
 GAIN, DT, WASHOUT = 1.5, 0.05, 500
-README = Path(__file__).with_name("README.md")
-BEGIN, END = "<!-- lyapunov: begin -->", "<!-- lyapunov: end -->"
 
 
 def main() -> None:
@@ -45,8 +43,7 @@ def main() -> None:
     text = "\n".join([said, "", *lines])
     print(text)
     if arguments.write:
-        before, _, rest = README.read_text().partition(BEGIN)
-        README.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+        put("lyapunov", text)
 
 
 def table(n_units: int, n_leading: int, n_steps: int, rounds: int) -> list[str]:

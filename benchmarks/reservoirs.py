@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import scipy.sparse
+from readme import put
 from threadpoolctl import threadpool_limits
 
 SIZES = ((100, 0.1), (500, 0.1), (1000, 0.1), (2000, 0.005))  # units, share of the units that each hears
@@ -26,8 +27,6 @@ N_SEQUENCES, LENGTH, LONG = 64, 50, 3000
 GOAL_MANY, GOAL_ONE = 4, 1
 LEAK, WASHOUT = 0.5, 100
 MOST = 1000  # units of which readouts are timed
-README = Path(__file__).with_name("README.md")
-BEGIN, END = "<!-- reservoirs: begin -->", "<!-- reservoirs: end -->"
 PEER = """
 import json, sys, time
 import numpy as np, scipy.sparse
@@ -70,8 +69,7 @@ def main() -> None:
     text = "\n".join(document(rows)).rstrip() + "\n"
     print(text)
     if arguments.write:
-        before, _, rest = README.read_text().partition(BEGIN)
-        README.write_text(f"{before}{BEGIN}\n{text}{END}{rest.partition(END)[2]}")
+        put("reservoirs", text)
 
 
 def measure(n_units: int, density: float, peer: subprocess.Popen | None, rounds: int) -> dict:

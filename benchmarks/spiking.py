@@ -11,17 +11,15 @@ import argparse
 import sys
 import time
 from datetime import date
-from pathlib import Path
 
 import numba
 import numpy as np
+from readme import put
 from threadpoolctl import threadpool_limits
 
 from neurorec.networks import LIFNetwork, Population, run_lif
 
 J, G, ETA, PROBABILITY = 0.1, 5.0, 2.0, 0.1  # mV, inhibition over excitation, external rate over threshold's
-README = Path(__file__).with_name("README.md")
-BEGIN, END = "<!-- spiking: begin -->", "<!-- spiking: end -->"
 
 
 def main() -> None:
@@ -38,8 +36,7 @@ def main() -> None:
     text = "\n".join([said, "", *lines])
     print(text)
     if arguments.write:
-        before, _, rest = README.read_text().partition(BEGIN)
-        README.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+        put("spiking", text)
 
 
 def table(sizes: list[int], seconds: float, rounds: int) -> list[str]:

@@ -2,13 +2,10 @@
 
 from collections.abc import Callable, Iterable
 from datetime import date
-from pathlib import Path
 
 from clock import machine
 from results import ALONG, Alone, Results, Theirs
 
-README = Path(__file__).with_name("README.md")
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 REACHED = 1.05e-6  # a peer counts where its gap is 1e-6, as printed
 
 
@@ -27,13 +24,6 @@ def markdown(results: Results, seed: int) -> str:
     ):
         parts += [f"### {title}", "", *lines, ""] if lines else []
     return "\n".join(parts)
-
-
-def write(text: str) -> None:
-    """Put the tables between the marks of the README."""
-    before, _, rest = README.read_text().partition(BEGIN)
-    after = rest.partition(END)[2]
-    README.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
 
 
 def goals(results: Results) -> list[str]:

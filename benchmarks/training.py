@@ -16,9 +16,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import numpy as np
+from readme import put
 from threadpoolctl import threadpool_limits
 
 SIZES = {"N64 B64 T100": (64, 64, 100), "N128 B64 T200": (128, 64, 200), "N256 B128 T300": (256, 128, 300)}
@@ -28,8 +28,6 @@ OURS: dict[str, dict] = {
     "ours, 2 threads": {"n_threads": 2},
     "ours, by differentiation": {"n_threads": 1, "compiled": False},
 }
-README = Path(__file__).with_name("README.md")
-BEGIN, END = "<!-- training: begin -->", "<!-- training: end -->"
 FIRST_STEP = """
 import sys, time
 import neurorec
@@ -57,9 +55,7 @@ def main() -> None:
     text = "\n".join(parts)
     print(text)
     if arguments.write:
-        old = README.read_text()
-        before, _, rest = old.partition(BEGIN)
-        README.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+        put("training", text)
 
 
 def machine() -> str:

@@ -9,7 +9,9 @@ import pytest
 from scipy.optimize import minimize
 
 from neurorec.dynamics import find_fixed_points
-from neurorec.networks import Elman, with_readout
+from neurorec.networks import SORN, Elman, Hopfield, recall, run_lif, with_readout
+from neurorec.tasks import Counting
+from neurorec.training import Plasticity, adapt
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
@@ -84,3 +86,54 @@ def test_the_plain_loop_gives_the_exponents_of_a_linear_flow_and_map(monkeypatch
     np.testing.assert_allclose(directly(flow, np.ones(2), 2, 50, 0.01), [-1, -2], atol=1e-6)
     still = directly(tanh_map(np.diag([0.5, 0.9])), np.zeros(2), 1, 300, None)
     np.testing.assert_allclose(still, np.log(0.5), atol=1e-9)
+
+
+def test_classics_in_numpy_are_ours(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    from classics import plain_recall, plain_sorn
+
+    rng = np.random.default_rng(0)
+    network, rules = SORN.random(6, 60, rng=rng), Plasticity()
+    inputs = Counting(n_repeats=4, n_words=60).sample(1, rng=rng)["inputs"].values[0]
+    found = adapt(network, inputs, plasticity=rules, rng=rng)
+    np.testing.assert_allclose(plain_sorn(network, inputs, rules), found.network.excitatory, atol=1e-5)
+    patterns = rng.choice([-1.0, 1.0], (5, 100))
+    cues = np.where(rng.random(patterns.shape) < 0.1, -patterns, patterns)
+    ended = recall(Hopfield.stored(patterns), cues, rng=np.random.default_rng(1)).state
+    assert (plain_recall(patterns, cues, np.random.default_rng(1)) == ended).all()
+
+
+def test_spiking_units_in_numpy_fire_as_ours(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    from spiking import brunel, directly
+
+    network, seconds = brunel(200), 2.0
+    ours = run_lif(network, duration=seconds, rng=np.random.default_rng(1)).step.size
+    theirs = directly(network, seconds, np.random.default_rng(2))
+    assert abs(ours / theirs - 1) < 0.05
+
+
+def test_reservoirs_and_their_learning_are_timed_without_the_peer(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    from force import learn, work
+    from reservoirs import document, measure
+
+    seconds, weights = learn(work(30))
+    np.testing.assert_allclose(weights[1], weights[0], rtol=1e-3)  # a network that nothing comes back to
+    assert min(seconds) > 0
+    row = measure(40, 0.2, None, 1)
+    assert not row["off"]
+    assert any("| 40" in line for line in document([row]))
+
+
+def test_tables_go_between_their_marks(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(FOLDER)
+    import readme
+
+    page = tmp_path / "README.md"
+    page.write_text("before\n<!-- new: begin -->\nold\n<!-- new: end -->\nafter\n")
+    monkeypatch.setattr(readme, "README", page)
+    readme.put("new", "table\n")
+    assert page.read_text() == "before\n<!-- new: begin -->\ntable\n<!-- new: end -->\nafter\n"
+    with pytest.raises(SystemExit, match="expected the marks of 'none'"):
+        readme.put("none", "table")

@@ -9,12 +9,9 @@ from neurorec.networks import (
     GRU,
     Elman,
     Leaky,
-    activity_given_others,
     drive_shares,
-    expected_activity,
     run,
     run_spiking,
-    simulate,
     spiking_shares,
     with_readout,
 )
@@ -31,11 +28,6 @@ def _network(gain=0.9, noise=0.3, seed=0, n_units=12, **options):
 
 def _trials(n=30, seed=1):
     return TASK.sample(n, rng=np.random.default_rng(seed))
-
-
-def _activity(network, trials, seed=2):
-    recording = simulate(network, trials, rng=np.random.default_rng(seed))
-    return recording["activity"].values.reshape(trials.sizes["trial"], trials.sizes["time"], -1).astype(float)
 
 
 @pytest.mark.parametrize("gain", [0.0, 0.5, 1.2])
@@ -61,10 +53,6 @@ def test_a_weight_onto_oneself_is_no_recurrence():
     network = _network(recurrent=0.5 * jnp.eye(12))
     shares = drive_shares(network, _trials(), rng=np.random.default_rng(3))
     assert not shares.recurrent.any()
-    trials = _trials()
-    given = activity_given_others(network, trials, _activity(network, trials))
-    expected = expected_activity(network, trials, n_repeats=400, rng=np.random.default_rng(4))
-    np.testing.assert_allclose(given, expected, atol=0.06)  # tanh of a mean past is not the mean of its tanh
 
 
 def test_two_units_by_hand():
@@ -80,28 +68,6 @@ def test_two_units_by_hand():
     np.testing.assert_allclose(shares.beyond, shares.recurrent, atol=0.02)
 
 
-def test_others_tell_of_a_unit_what_inputs_do_not():
-    network, trials = _network(gain=1.2), _trials(60)
-    activity = _activity(network, trials)
-    given = activity_given_others(network, trials, activity)
-    expected = expected_activity(network, trials, rng=np.random.default_rng(4))
-    error = [((activity - guess) ** 2).mean() for guess in (given, expected)]
-    assert error[0] < 0.9 * error[1]
-    alone = _network(gain=0.0)
-    activity = _activity(alone, trials)
-    given = activity_given_others(alone, trials, activity)
-    expected = expected_activity(alone, trials, n_repeats=400, rng=np.random.default_rng(4))
-    np.testing.assert_allclose(given, expected, atol=0.12)
-    assert np.abs(given - expected).mean() < 0.015
-
-
-def test_without_noise_nothing_is_left_to_tell():
-    network, trials = _network(noise=0.0), _trials(5)
-    activity = _activity(network, trials)
-    np.testing.assert_allclose(activity_given_others(network, trials, activity), activity, atol=1e-5)
-    np.testing.assert_allclose(expected_activity(network, trials, rng=np.random.default_rng(0)), activity, atol=1e-6)
-
-
 def test_an_elman_network_is_a_leaky_one_that_leaks_everything():
     rng = np.random.default_rng(0)
     network = with_readout(Elman.random(2, 8, rng=rng), 1, rng=rng)
@@ -115,8 +81,6 @@ def test_what_mixes_its_drives_is_refused():
     for network in (gru, _network(form="current"), _network(noise_inside=False)):
         with pytest.raises(InputError, match="rate form, noise inside"):
             drive_shares(network, _trials(3), rng=rng)
-    with pytest.raises(InputError, match=r"activity: expected shape"):
-        activity_given_others(_network(), _trials(3), np.zeros((2, 2, 2)))
 
 
 def _talking(weights, inputs, bias, start, nonlinearity="sigmoid"):
