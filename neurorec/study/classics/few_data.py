@@ -267,6 +267,8 @@ def _figure(data: xr.Dataset, tasks: dict[str, Setting]) -> tuple[Figure, str]:
     for row, (task, setting) in zip(axes, tasks.items(), strict=True):
         for ax, where in zip(row, ("same", "other"), strict=True):
             score_against_trials(data.sel(task=task, where=where), ax=ax)
+            if ax is not axes[0, 0] and (legend := ax.get_legend()):
+                legend.remove()
             said = "new trials" if where == "same" else setting.said
             ax.set_title(f"{task}: {said}", fontsize=9.5)
     said = (
