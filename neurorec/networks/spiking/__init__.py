@@ -1,5 +1,7 @@
 """Spiking networks: leaky integrate-and-fire units, their synapses, and what theory says of their rates."""
 
+from neurorec.networks.spiking.follow import FollowNetwork
+from neurorec.networks.spiking.follow_running import FollowRun, run_follow, simulate_follow
 from neurorec.networks.spiking.lif import LIFNetwork
 from neurorec.networks.spiking.liquid import (
     Liquid,
@@ -20,6 +22,8 @@ from neurorec.networks.spiking.running import (
 from neurorec.networks.spiking.synapses import Synapses, join_at_random, sort_synapses
 
 __all__ = [
+    "FollowNetwork",
+    "FollowRun",
     "InputSpikes",
     "LIFNetwork",
     "LIFRun",
@@ -35,7 +39,9 @@ __all__ = [
     "liquid_state",
     "poisson_inputs",
     "random_liquid",
+    "run_follow",
     "run_lif",
+    "simulate_follow",
     "simulate_spiking",
     "sort_synapses",
     "spikes_of_inputs",

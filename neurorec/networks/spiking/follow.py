@@ -1,0 +1,287 @@
+"""A spiking network that follows a reference: errors come back, and weights of low rank hold what is learned."""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import ArrayLike, NDArray
+
+from neurorec.networks.callable import CallableSystem
+from neurorec.networks.spiking.follow_tuning import draw_tuning, fit_decoders, points_in_ball, steady_rates
+from neurorec.recording import InputError
+
+_FINEST = 0.05  # of tau: the longest step
+
+
+class FollowNetwork(eqx.Module):
+    """Leaky integrate-and-fire units that follow a reference while an error comes back (Gilra & Gerstner 2017).
+
+    doi:10.7554/eLife.28295. A command u drives a layer of input units, with spike trains T; their spikes, those of the
+    units themselves, S, and the error drive the units::
+
+        tau_m dV_i/dt = -V_i + J_i,  a spike where V_i = 1, then V_i = 0 for the refractory period; V_i >= 0
+        J_i = b_i + sum_a e_ia ( sum_j M_aj (S_j * kappa) + sum_l N_al (T_l * kappa) + k (eps_a * kappa) )
+        eps = x * kappa - y,  y = D (S * kappa),  kappa(t) = exp(-t / tau) / tau
+
+    x is the reference, y the readout. Decoders D are fixed: D read the variables that the units' currents code for.
+    The weights between units, ``w_ij = sum_a e_ia M_aj``, have the rank of the output: what this class of rules learns,
+    `train_follow`, begins at 0 and changes w by an outer product of e's columns with traces of spikes, so that nothing
+    else can come of it; `base` is what was there before and does not learn. A step takes what spikes and errors left
+    behind in the step before, and is exact for membranes under a current that is constant within it.
+
+    Parameters
+    ----------
+    encoder : ndarray (output, unit)
+        e: current per unit of the output.
+    bias : ndarray (unit,)
+        b.
+    decoder, weight : ndarray (output, unit)
+        D and M, units of the output per spike/s.
+    input_encoder : ndarray (command, input unit)
+        Current per unit of the command.
+    input_bias : ndarray (input unit,)
+        Of input units.
+    input_weight : ndarray (output, input unit)
+        N.
+    base : ndarray (unit, unit)
+        Further weights, current per spike/s; empty ``(0, 0)`` for none.
+    feedback : bool
+        Whether the error comes back. The reference is then a second part of the inputs.
+    gain : float
+        k.
+    dt, tau_membrane, refractory, tau : float
+        Step, time constants of membranes and of kappa, s.
+
+    Raises
+    ------
+    InputError
+        Steps that are longer than a twentieth of either time constant, a refractory period or a gain below 0, and
+        arrays that do not fit.
+
+    Examples
+    --------
+    >>> network = FollowNetwork.random(100, 80, radius=1.0, command_radius=0.2, rng=np.random.default_rng(0))
+    >>> network.n_units, network.n_inputs, network.n_outputs, network.n_states
+    (100, 2, 2, 544)
+    """
+
+    encoder: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    decoder: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    input_encoder: NDArray[np.float64]
+    input_bias: NDArray[np.float64]
+    input_weight: NDArray[np.float64]
+    base: NDArray[np.float64]
+    feedback: bool = eqx.field(static=True, default=False)
+    gain: float = eqx.field(static=True, default=10.0)
+    dt: float = eqx.field(static=True, default=1e-3)
+    tau_membrane: float = eqx.field(static=True, default=0.02)
+    refractory: float = eqx.field(static=True, default=2e-3)
+    tau: float = eqx.field(static=True, default=0.02)
+
+    def __check_init__(self) -> None:
+        longest = _FINEST * min(self.tau_membrane, self.tau)
+        if not 0 < self.dt <= longest * (1 + 1e-9) or self.refractory < 0 or self.gain < 0:
+            found = f"dt {self.dt:g} s, refractory {self.refractory:g} s, gain {self.gain:g}"
+            expected = f"0 < dt <= {longest:g} s, a twentieth of the time constants, and the others at least 0"
+            raise InputError("dt, refractory and gain", expected=expected, found=found, remedy="take smaller steps")
+        (size, n), n_input = self.encoder.shape, self.input_encoder.shape[1]
+        shapes = [self.bias.shape, self.decoder.shape, self.weight.shape]
+        fits = shapes == [(n,), (size, n), (size, n)] and self.base.shape in ((0, 0), (n, n))
+        if not fits or self.input_bias.shape != (n_input,) or self.input_weight.shape != (size, n_input):
+            found = f"{shapes}, {self.input_bias.shape}, {self.input_weight.shape}, {self.base.shape}"
+            expected = f"{size} outputs, {n} units, {n_input} input units throughout"
+            raise InputError("arrays of the network", expected=expected, found=found, remedy="see FollowNetwork.random")
+
+    @classmethod
+    def random(
+        cls,
+        n_units: int,
+        n_input_units: int,
+        *,
+        n_outputs: int = 2,
+        n_commands: int = 2,
+        radius: float,
+        command_radius: float,
+        max_rates: tuple[float, float] = (200.0, 400.0),
+        intercepts: tuple[float, float] = (-1.0, 1.0),
+        gain: float = 10.0,
+        dt: float = 1e-3,
+        tau_membrane: float = 0.02,
+        refractory: float = 2e-3,
+        tau: float = 0.02,
+        rng: np.random.Generator,
+    ) -> "FollowNetwork":
+        """Draw one that has learned nothing: encoders and biases at random, decoders by least squares, weights of 0.
+
+        Parameters
+        ----------
+        n_units, n_input_units : int
+            Units, and units that the command drives.
+        n_outputs, n_commands : int
+            Variables of the reference, and channels of the command.
+        radius, command_radius : float
+            How far they go from 0.
+        max_rates, intercepts
+            See `draw_tuning`; the same for both layers.
+        gain, dt, tau_membrane, refractory, tau
+            See above.
+        rng : numpy.random.Generator
+            Everything random.
+        """
+        shared = {"max_rates": max_rates, "intercepts": intercepts, "tau": tau_membrane, "refractory": refractory}
+        own = draw_tuning(n_units, n_outputs, radius=radius, rng=rng, **shared)
+        layer = draw_tuning(n_input_units, n_commands, radius=command_radius, rng=rng, **shared)
+        points = points_in_ball(max(2 * n_units, 1000), n_outputs, radius, rng=rng)
+        rates = steady_rates(points @ own.encoder + own.bias, tau=tau_membrane, refractory=refractory)
+        return cls(
+            own.encoder, own.bias, fit_decoders(rates, points), np.zeros((n_outputs, n_units)),
+            layer.encoder, layer.bias, np.zeros((n_outputs, n_input_units)), np.zeros((0, 0)),
+            gain=gain, dt=dt, tau_membrane=tau_membrane, refractory=refractory, tau=tau,
+        )  # fmt: skip
+
+    @property
+    def n_inputs(self) -> int:
+        """The command, and the reference where the error comes back."""
+        return len(self.input_encoder) + (self.n_outputs if self.feedback else 0)
+
+    @property
+    def n_outputs(self) -> int:
+        """Variables that are followed."""
+        return len(self.encoder)
+
+    @property
+    def n_units(self) -> int:
+        """Units, without those that the command drives."""
+        return len(self.bias)
+
+    @property
+    def n_states(self) -> int:
+        """Voltages, refractory time left and traces of both layers; the filtered reference and error."""
+        return 3 * (self.n_units + len(self.input_bias)) + 2 * self.n_outputs
+
+    @property
+    def initial_state(self) -> Array:
+        """At rest, in silence."""
+        return jnp.zeros(self.n_states)
+
+    @property
+    def keep(self) -> float:
+        """Share of a trace that is left after a step."""
+        return float(np.exp(-self.dt / self.tau))
+
+    def weights(self) -> NDArray[np.float64]:
+        """All weights between units, current per spike/s ``(unit, source unit)``."""
+        learned = self.encoder.T @ self.weight
+        return learned + self.base if self.base.size else learned
+
+    def rates(self, variables: ArrayLike) -> NDArray[np.float64]:
+        """Steady rates of the units where they are driven by variables ``(..., output)``, spikes/s ``(..., unit)``."""
+        return self._steady(np.asarray(variables, dtype=float) @ self.encoder + self.bias)
+
+    def input_rates(self, command: ArrayLike) -> NDArray[np.float64]:
+        """Steady rates of input units under commands ``(..., command)``, spikes/s ``(..., input unit)``."""
+        return self._steady(np.asarray(command, dtype=float) @ self.input_encoder + self.input_bias)
+
+    def velocity(self, variables: ArrayLike, command: ArrayLike) -> NDArray[np.float64]:
+        """How fast variables ``(..., output)`` change under a command ``(..., command)``, by the weights; per s.
+
+        ``(M r(x) + N r(u) - x) / tau``: what weights alone do with what units code for, without spikes or errors, and
+        without `base`.
+        """
+        drive = self.rates(variables) @ self.weight.T + self.input_rates(command) @ self.input_weight.T
+        return (drive - np.asarray(variables, dtype=float)) / self.tau
+
+    def ideal_weight(
+        self, function: Callable[[NDArray[np.float64]], ArrayLike], points: ArrayLike, *, noise: float = 0.1
+    ) -> NDArray[np.float64]:
+        """M of least squares, ``(output, unit)``, for a velocity ``function(x)`` at points ``(point, output)``, per s.
+
+        See `fit_decoders`; the target is ``x + tau function(x)``.
+        """
+        points = np.asarray(points, dtype=float)
+        return fit_decoders(self.rates(points), points + self.tau * np.asarray(function(points)), noise=noise)
+
+    def rate_model(self) -> CallableSystem:
+        """The same weights between units whose rates are steady at every moment: as many states as outputs.
+
+        ``tau dz/dt = -z + M r(e z + b) + N r(u)``: in a network of rates, with weights of low rank, nothing else is
+        left. Exact for z, the drive, if rates follow currents at once. Readout: ``D r(e z + b)``.
+
+        Raises
+        ------
+        InputError
+            With `base`, whose rank is not low.
+        """
+        if self.base.size:
+            found, remedy = f"shape {self.base.shape}", "take them out"
+            raise InputError("base", expected="no weights beside those learned", found=found, remedy=remedy)
+        encoder, bias, decoder, weight, e, b, n, _ = (
+            jnp.asarray(np.asarray(getattr(self, name), dtype=np.float32)) for name in _ARRAYS
+        )
+        keep = self.keep
+
+        def activity(state: Array) -> Array:
+            return self._rate(state @ encoder + bias)
+
+        def step(state: Array, inputs: Array) -> Array:
+            drive = activity(state) @ weight.T + self._rate(inputs @ e + b) @ n.T
+            return keep * state + (1 - keep) * drive
+
+        return CallableSystem(
+            step, self.n_outputs, len(self.input_encoder), activity_function=activity,
+            readout_function=lambda state: activity(state) @ decoder.T,
+        )  # fmt: skip
+
+    def step(self, state: Array, inputs: Array) -> Array:
+        """The next state ``(..., state)`` under a command, and the reference where the error comes back."""
+        state, inputs = jnp.asarray(state), jnp.asarray(inputs)
+        n, m, size = self.n_units, len(self.input_bias), self.n_outputs
+        v, wait, traces, input_v, input_wait, input_traces, followed, error = jnp.split(
+            state, np.cumsum([n, n, n, m, m, m, size]).tolist(), axis=-1
+        )
+        command, reference = jnp.split(inputs, [len(self.input_encoder)], axis=-1)
+        gain = self.gain if self.feedback else 0.0
+        drive = traces @ self.weight.T + input_traces @ self.input_weight.T + gain * error
+        current = drive @ self.encoder + self.bias
+        if self.base.size:
+            current = current + traces @ self.base.T
+        after = self._membranes(v, wait, traces, current)
+        layer = self._membranes(input_v, input_wait, input_traces, command @ self.input_encoder + self.input_bias)
+        if self.feedback:
+            followed = self.keep * followed + (1 - self.keep) * reference
+            error = self.keep * error + (1 - self.keep) * (followed - after[2] @ self.decoder.T)
+        return jnp.concatenate([*after, *layer, followed, error], axis=-1).astype(state.dtype)
+
+    def readout(self, state: Array) -> Array:
+        """What is read from the units ``(..., output)``."""
+        return self.activity(state) @ self.decoder.T
+
+    def activity(self, state: Array) -> Array:
+        """Traces of the units' spikes, spikes/s ``(..., unit)``."""
+        return jnp.asarray(state)[..., 2 * self.n_units : 3 * self.n_units]
+
+    def _membranes(self, v: Array, wait: Array, traces: Array, current: Array) -> tuple[Array, Array, Array]:
+        free = jnp.clip(self.dt - wait, 0.0, self.dt)
+        after = jnp.maximum(v - (current - v) * jnp.expm1(-free / self.tau_membrane), 0.0)
+        spike = after > 1
+        above = jnp.where(spike, (after - 1) / jnp.where(spike, current - 1, 1.0), 0.0)
+        since = -self.tau_membrane * jnp.log1p(-above)  # by how much the spike was earlier than the step's end
+        wait = jnp.where(spike, self.refractory - since, jnp.maximum(wait - self.dt, 0.0))
+        traces = self.keep * traces + jnp.where(spike, (1 - self.keep) / self.dt, 0.0)
+        return jnp.where(spike, 0.0, after), wait, traces
+
+    def _steady(self, current: NDArray[np.float64]) -> NDArray[np.float64]:
+        return steady_rates(current, tau=self.tau_membrane, refractory=self.refractory)
+
+    def _rate(self, current: Array) -> Array:
+        """`steady_rates`, that JAX can differentiate."""
+        on = current > 1
+        over = jnp.where(on, current - 1, 1.0)
+        return jnp.where(on, 1 / (self.refractory + self.tau_membrane * jnp.log1p(1 / over)), 0.0)
+
+
+_ARRAYS = ("encoder", "bias", "decoder", "weight", "input_encoder", "input_bias", "input_weight", "base")
