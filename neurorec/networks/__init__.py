@@ -13,6 +13,7 @@ from neurorec.networks.conceptor import (
     quota,
 )
 from neurorec.networks.connectivity import Constrained, LowRank, block_mask, dale_signs, plain_weights
+from neurorec.networks.convolutional import Convolutional
 from neurorec.networks.delays import DelayFeedforward, TappedDelay
 from neurorec.networks.dense_memory import DenseMemory
 from neurorec.networks.drives import (
@@ -77,6 +78,7 @@ __all__ = [
     "Cell",
     "ConceptorNetwork",
     "Constrained",
+    "Convolutional",
     "DelayFeedforward",
     "DenseMemory",
     "DriveShares",

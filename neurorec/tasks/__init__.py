@@ -10,6 +10,7 @@ from neurorec.tasks.delayed_addition import DelayedAddition
 from neurorec.tasks.delayed_match import DelayedMatchToSample
 from neurorec.tasks.evidence import NoisyEvidence
 from neurorec.tasks.flip_flop import FlipFlop
+from neurorec.tasks.hard_images import HardImages
 from neurorec.tasks.lorenz import Lorenz
 from neurorec.tasks.mackey_glass import MackeyGlass
 from neurorec.tasks.matching import TaskMatch, match_task
@@ -39,6 +40,7 @@ __all__ = [
     "DelayedMatchToSample",
     "EmbeddedReber",
     "FlipFlop",
+    "HardImages",
     "Lorenz",
     "Loss",
     "MackeyGlass",

@@ -14,6 +14,7 @@ from neurorec.tasks.delayed_addition import DelayedAddition
 from neurorec.tasks.delayed_match import DelayedMatchToSample
 from neurorec.tasks.evidence import NoisyEvidence
 from neurorec.tasks.flip_flop import FlipFlop
+from neurorec.tasks.hard_images import HardImages
 from neurorec.tasks.lorenz import Lorenz
 from neurorec.tasks.mackey_glass import MackeyGlass
 from neurorec.tasks.narma import NARMA
@@ -41,6 +42,7 @@ TASKS: dict[str, Callable[[], Task]] = {
     "ready_set_go": ReadySetGo,
     "sine_wave": SineWave,
     "temporal_xor": TemporalXOR,
+    "hard_images": HardImages,
     "reber": Reber,
     "embedded_reber": EmbeddedReber,
     "tomita": Tomita,
