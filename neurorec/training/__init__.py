@@ -4,6 +4,8 @@ from neurorec.training.chaotic import chaotic_network, fold_feedback
 from neurorec.training.conceptors import LoadedPatterns, aligned_error, load_patterns, recall
 from neurorec.training.defaults import default_settings
 from neurorec.training.evaluating import Evaluation, evaluate
+from neurorec.training.follow import FollowTraining, train_follow
+from neurorec.training.follow_dynamics import Commands, Dynamics, linear_oscillator, van_der_pol
 from neurorec.training.force import ForceTraining, train_force
 from neurorec.training.gradients import (
     Growth,
@@ -28,7 +30,10 @@ __all__ = [
     "FROZEN",
     "STATUS",
     "Adapted",
+    "Commands",
+    "Dynamics",
     "Evaluation",
+    "FollowTraining",
     "ForceTraining",
     "Growth",
     "InverseCorrelation",
@@ -52,12 +57,15 @@ __all__ = [
     "fold_feedback",
     "gradient_norms",
     "growth_per_step",
+    "linear_oscillator",
     "load_patterns",
     "recall",
     "recursive_least_squares",
     "state_gradients",
     "teach_readout",
     "train",
+    "train_follow",
     "train_force",
     "train_readout",
+    "van_der_pol",
 ]
