@@ -181,15 +181,15 @@ def _trial(
     learning_rate, tau_error, anew, _ = told
     command = commands.draw(network.dt, rng=np.random.default_rng([entropy, standing.n_trials]))
     reference = dynamics.follow(command, dt=network.dt, start=None if anew else standing.reference)
+    if not (np.isfinite(standing.weight).all() and np.isfinite(reference).all()):
+        found = f"others after {standing.n_trials * commands.length:g} s"
+        remedy = "lower the learning rate, or weaken the commands"
+        raise InputError("weights and references", expected="finite numbers", found=found, remedy=remedy)
     run = run_follow(
         replace(network, weight=standing.weight, input_weight=standing.input_weight), command, reference=reference,
         state=None if anew else standing.state, slow_error=None if anew else standing.slow_error,
         learning_rate=learning_rate, tau_error=tau_error,
     )  # fmt: skip
-    if not (np.isfinite(run.network.weight).all() and np.isfinite(reference).all()):
-        found = f"others after {standing.n_trials * commands.length:g} s"
-        remedy = "lower the learning rate, or weaken the commands"
-        raise InputError("weights and references", expected="finite numbers", found=found, remedy=remedy)
     return run, reference[-1], (float(np.mean(run.errors**2)), float(np.mean(reference**2)))
 
 
