@@ -32,6 +32,7 @@ from neurorec.networks.jordan import Jordan
 from neurorec.networks.leaky import Leaky
 from neurorec.networks.lstm import LSTM
 from neurorec.networks.network import Cell, Network, with_readout
+from neurorec.networks.predictive_coding import PredictiveCoding, SettledPredictions, settle_predictions
 from neurorec.networks.recalling import Recalled, recall
 from neurorec.networks.reservoir import Reservoir, reservoir_weights
 from neurorec.networks.reservoir_kernels import reservoir_states
@@ -97,9 +98,11 @@ __all__ = [
     "MatchedRates",
     "Network",
     "Population",
+    "PredictiveCoding",
     "Recalled",
     "Reservoir",
     "SecondOrder",
+    "SettledPredictions",
     "SettledRates",
     "ShortTerm",
     "SpikingRun",
@@ -141,6 +144,7 @@ __all__ = [
     "run_follow",
     "run_lif",
     "run_spiking",
+    "settle_predictions",
     "simulate",
     "simulate_follow",
     "simulate_spiking",

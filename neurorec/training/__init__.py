@@ -15,6 +15,15 @@ from neurorec.training.gradients import (
     growth_per_step,
     state_gradients,
 )
+from neurorec.training.predictive_coding import (
+    LocalTraining,
+    WeightUpdates,
+    arrival_updates,
+    backpropagated_updates,
+    local_updates,
+    train_predictive_coding,
+    update_angles,
+)
 from neurorec.training.readout import Readout, TrainedReadout, fit_readout, train_readout
 from neurorec.training.recursive_least_squares import (
     InverseCorrelation,
@@ -40,6 +49,7 @@ __all__ = [
     "InverseCorrelations",
     "LeastSquares",
     "LoadedPatterns",
+    "LocalTraining",
     "Plasticity",
     "Readout",
     "StateGradients",
@@ -47,8 +57,11 @@ __all__ = [
     "Training",
     "TrainingSettings",
     "TrainingWarning",
+    "WeightUpdates",
     "adapt",
     "aligned_error",
+    "arrival_updates",
+    "backpropagated_updates",
     "chaotic_network",
     "compare_gradients",
     "default_settings",
@@ -59,6 +72,7 @@ __all__ = [
     "growth_per_step",
     "linear_oscillator",
     "load_patterns",
+    "local_updates",
     "recall",
     "recursive_least_squares",
     "state_gradients",
@@ -66,6 +80,8 @@ __all__ = [
     "train",
     "train_follow",
     "train_force",
+    "train_predictive_coding",
     "train_readout",
+    "update_angles",
     "van_der_pol",
 ]
