@@ -19,6 +19,7 @@ CLASSICS = {
     "conceptors": "one reservoir holds several patterns, each called up by its own projection",
     "echo_state": "random units remember and compute, best near the edge of chaos",
     "few_data": "reservoirs and trained networks learn from few trials",
+    "follow": "spiking units follow dynamics under feedback until they go without",
     "force": "FORCE learning tames a chaotic network",
     "hopfield": "memories as minima of an energy, and how many there can be",
     "liquid_state": "a spiking column keeps its inputs apart, and linear readouts find them",

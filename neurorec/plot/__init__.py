@@ -25,6 +25,13 @@ from neurorec.plot.fitted import (
     variance_over_passes,
 )
 from neurorec.plot.flow import flow_field
+from neurorec.plot.follow import (
+    distance_to_goal,
+    error_left_alone,
+    error_while_followed,
+    followed_trial,
+    learned_velocity,
+)
 from neurorec.plot.force import exponents_before_and_after, rates_and_output, weight_change_over_learning, wings
 from neurorec.plot.hopfield import (
     capacity_against_size,
@@ -102,17 +109,21 @@ __all__ = [
     "cumulative_information_by_area",
     "currents_between_areas",
     "density_of_avalanches",
+    "distance_to_goal",
     "eigenvalue_spectrum",
     "energy_over_sweeps",
     "error_against_aperture",
     "error_against_load",
     "error_against_size",
+    "error_left_alone",
+    "error_while_followed",
     "explained_distribution",
     "exponent_against_gain",
     "exponents_before_and_after",
     "fading_of_differences",
     "fixed_points",
     "flow_field",
+    "followed_trial",
     "gradient_norm",
     "held_out_prediction",
     "held_positions",
@@ -123,6 +134,7 @@ __all__ = [
     "index_of_subsamples",
     "information_over_time",
     "kind_colours",
+    "learned_velocity",
     "learning_curve",
     "likeness_by_area",
     "likeness_by_kind",

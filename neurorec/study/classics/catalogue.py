@@ -8,6 +8,7 @@ from neurorec.study.classics.balanced import show_balanced
 from neurorec.study.classics.conceptors import show_conceptors
 from neurorec.study.classics.echo_state import show_echo_state
 from neurorec.study.classics.few_data import show_few_data
+from neurorec.study.classics.follow import show_follow
 from neurorec.study.classics.force import show_force
 from neurorec.study.classics.hopfield import show_hopfield
 from neurorec.study.classics.liquid_state import show_liquid_state
@@ -46,6 +47,11 @@ CLASSICS: dict[str, Classic] = {
     ),
     "few_data": Classic(
         "few and other data: reservoirs beside networks trained throughout", "10.1038/s41467-021-25801-2", show_few_data
+    ),
+    "follow": Classic(
+        "FOLLOW learning: a spiking network is made to follow until it does so by itself",
+        "10.7554/eLife.28295",
+        show_follow,
     ),
     "force": Classic("FORCE learning: a chaotic network is tamed", "10.1016/j.neuron.2009.07.018", show_force),
     "hopfield": Classic(
