@@ -19,6 +19,7 @@ from neurorec.recording import FileError, InputError
 from neurorec.training.follow_dynamics import Commands, Dynamics
 
 _OFTEN = 250.0  # s of simulated time between two checkpoints
+_SETTLED = 0.05  # a fall of the error that counts as none
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,16 @@ class FollowTraining:
         ``input_weight (look, output, input_unit)``.
     seconds : float
         Learned, simulated time.
+    converged : bool
+        Whether the error fell by less than 5 % from the last fifth of the trials but one to the last; with less than
+        ten trials it is not known to.
     """
 
     network: FollowNetwork
     curve: xr.Dataset
     looks: xr.Dataset
     seconds: float
+    converged: bool
 
     def network_at(self, look: int) -> FollowNetwork:
         """The network as it was at a look."""
@@ -119,7 +124,8 @@ def train_follow(
     Raises
     ------
     InputError
-        Less than one trial, dynamics of other sizes, looks beyond the end, and weights or references that are no longer finite.
+        Less than one trial, dynamics of other sizes, looks beyond the end, and weights or references that are no longer
+        finite.
     FileError
         A checkpoint of something else.
 
@@ -233,7 +239,11 @@ def _result(network: FollowNetwork, standing: _Standing, marks: NDArray[np.int64
         coords={"time": ("look", at * length, {"units": "s"})},
     )
     after = replace(network, weight=standing.weight, input_weight=standing.input_weight, feedback=False)
-    return FollowTraining(after, curve, looks, standing.n_trials * length)
+    fifth = standing.n_trials // 5
+    last, before = (
+        standing.curve[a:b, 0].mean() if fifth > 1 else np.nan for a, b in ((-fifth, None), (-2 * fifth, -fifth))
+    )
+    return FollowTraining(after, curve, looks, standing.n_trials * length, bool(last > (1 - _SETTLED) * before))
 
 
 def _describe(network: FollowNetwork, dynamics: Dynamics, commands: Commands, told: tuple, entropy: int) -> str:

@@ -45,6 +45,9 @@ def test_errors_fall_with_feedback_and_without(learned):
     assert free_error(learned.network) < 0.2
     assert learned.seconds == 400
     assert not learned.network.feedback
+    fifths = on.reshape(5, -1).mean(axis=1)
+    assert learned.converged == (fifths[-1] > 0.95 * fifths[-2])
+    assert not learn(drawn(), 8.0).converged
 
 
 def test_nothing_is_learned_without_a_rate_and_little_without_feedback(learned):
