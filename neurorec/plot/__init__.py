@@ -33,6 +33,13 @@ from neurorec.plot.follow import (
     learned_velocity,
 )
 from neurorec.plot.force import exponents_before_and_after, rates_and_output, weight_change_over_learning, wings
+from neurorec.plot.hard_images import (
+    accuracy_by_level,
+    accuracy_over_steps,
+    explained_over_steps,
+    image_examples,
+    solution_differences,
+)
 from neurorec.plot.hopfield import (
     capacity_against_size,
     energy_over_sweeps,
@@ -86,6 +93,8 @@ from neurorec.plot.training import gradient_norm, hidden_activity, learning_curv
 __all__ = [
     "Interval",
     "accuracy_against_time",
+    "accuracy_by_level",
+    "accuracy_over_steps",
     "area_colours",
     "autocorrelation_by_area",
     "avalanche_distribution",
@@ -118,6 +127,7 @@ __all__ = [
     "error_left_alone",
     "error_while_followed",
     "explained_distribution",
+    "explained_over_steps",
     "exponent_against_gain",
     "exponents_before_and_after",
     "fading_of_differences",
@@ -128,6 +138,7 @@ __all__ = [
     "held_out_prediction",
     "held_positions",
     "hidden_activity",
+    "image_examples",
     "index_against",
     "index_against_lag",
     "index_by_context",
@@ -173,6 +184,7 @@ __all__ = [
     "shape_collapse",
     "shares_of_ends",
     "simulated_against_recorded",
+    "solution_differences",
     "solution_times_by_area",
     "spike_raster",
     "task_trial",
