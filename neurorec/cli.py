@@ -21,6 +21,7 @@ CLASSICS = {
     "few_data": "reservoirs and trained networks learn from few trials",
     "follow": "spiking units follow dynamics under feedback until they go without",
     "force": "FORCE learning tames a chaotic network",
+    "hard_images": "recurrent and feedforward networks name digits that are hidden or crowded",
     "hopfield": "memories as minima of an energy, and how many there can be",
     "liquid_state": "a spiking column keeps its inputs apart, and linear readouts find them",
     "oculomotor": "a tuned line attractor holds the eye",

@@ -10,6 +10,7 @@ from neurorec.study.classics.echo_state import show_echo_state
 from neurorec.study.classics.few_data import show_few_data
 from neurorec.study.classics.follow import show_follow
 from neurorec.study.classics.force import show_force
+from neurorec.study.classics.hard_images import show_hard_images
 from neurorec.study.classics.hopfield import show_hopfield
 from neurorec.study.classics.liquid_state import show_liquid_state
 from neurorec.study.classics.oculomotor import show_oculomotor
@@ -54,6 +55,11 @@ CLASSICS: dict[str, Classic] = {
         show_follow,
     ),
     "force": Classic("FORCE learning: a chaotic network is tamed", "10.1016/j.neuron.2009.07.018", show_force),
+    "hard_images": Classic(
+        "hard images: where recurrence helps to name them, and whether it takes time",
+        "10.1038/s41593-019-0392-5",
+        show_hard_images,
+    ),
     "hopfield": Classic(
         "the Hopfield network: content-addressable memory, and denser ones", "10.1073/pnas.79.8.2554", show_hopfield
     ),
