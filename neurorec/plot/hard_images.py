@@ -160,7 +160,7 @@ def solution_differences(data: xr.Dataset, *, ax: Axes | None = None) -> Axes:
         if np.isfinite(found).any():
             ax.hlines(np.nanmean(found), k - 0.32, k + 0.32, color=INK, linewidth=1.2)
     ax.axhline(0, color=MUTED, linewidth=0.8, linestyle=":")
-    ax.set_xticks(range(len(names)), names)
+    ax.set_xticks(range(len(names)), names, fontsize=7.5 if len(names) > 3 else 8.5)
     ax.set_xlim(-0.6, len(names) - 0.4)
     ax.set_ylabel("challenge less control (ms)")
     return ax
@@ -199,5 +199,7 @@ def explained_over_steps(data: xr.Dataset, *, ax: Axes | None = None) -> Axes:
             )  # fmt: skip
     ax.set_xlabel("time from the image's onset (ms)")
     ax.set_ylabel("explained share of responses")
-    ax.legend(frameon=False, fontsize=7.5)
+    low, high = ax.get_ylim()
+    ax.set_ylim(low - 0.3 * (high - low), high)  # room for the legend beneath the lines
+    ax.legend(frameon=False, fontsize=7.5, loc="lower left", ncols=2)
     return ax
