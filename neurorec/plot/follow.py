@@ -193,8 +193,8 @@ def distance_to_goal(data: xr.Dataset, *, ax: Axes | None = None) -> Axes:
         style = {"color": colour, "linewidth": 1.3, "linestyle": ("-", "--")[k % 2], "marker": "o", "markersize": 3}
         ax.plot(data["time"].values, data["distance"].sel(goal=goal).values, **style, label=str(goal))
     ax.set_xlabel("time learned (s)")
-    ax.set_ylabel("|w − w*|² / |w*|²")
-    ax.legend(frameon=False, fontsize=8.5, title="w* of", title_fontsize=8.5)
+    ax.set_ylabel("|M − M*|² / |M*|²")
+    ax.legend(frameon=False, fontsize=8.5, title="M* of", title_fontsize=8.5)
     return ax
 
 

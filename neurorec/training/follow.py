@@ -88,8 +88,8 @@ def train_follow(
 
     doi:10.7554/eLife.28295. See `run_follow` for the rule. With the error :math:`\epsilon` fed back at a gain k, the
     network follows from the first moment, but for 1 / (k + 1) of what it lacks; what it lacks is in the error, and goes
-    into the weights. For any weights w* that would need no feedback,
-    :math:`d|w - w^*|^2/dt \propto -|\epsilon|^2` as long as errors are slow.
+    into the weights. For any M* and N* that would need no feedback,
+    :math:`d(|M - M^*|^2 + |N - N^*|^2)/dt = -2 \eta k^2 / N\, |\epsilon|^2` as long as errors are slow.
 
     Parameters
     ----------

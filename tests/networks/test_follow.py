@@ -166,7 +166,8 @@ def test_ideal_weights_make_the_rate_model_go_as_asked():
     matrix = np.array([[-2.0, -10.0], [10.0, -2.0]])
     weight = network.ideal_weight(lambda x: x @ matrix.T, points)
     commands = points_in_ball(1000, 2, 0.2, rng=np.random.default_rng(3))
-    through = fit_decoders(network.input_rates(commands), commands)
+    through = network.ideal_input_weight(commands)
+    np.testing.assert_allclose(network.input_rates(commands) @ through.T, commands, atol=0.03)
     made = replace(network, weight=weight, input_weight=through)
     inside = points[np.linalg.norm(points, axis=1) < 0.8]
     off = made.velocity(inside, np.zeros(2)) - inside @ matrix.T

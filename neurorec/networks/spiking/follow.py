@@ -205,6 +205,13 @@ class FollowNetwork(eqx.Module):
         points = np.asarray(points, dtype=float)
         return fit_decoders(self.rates(points), points + self.tau * np.asarray(function(points)), noise=noise)
 
+    def ideal_input_weight(self, commands: ArrayLike, *, noise: float = 0.1) -> NDArray[np.float64]:
+        """N of least squares, ``(output, input unit)``, that passes on commands ``(point, command)``, one per output.
+
+        See `fit_decoders`.
+        """
+        return fit_decoders(self.input_rates(commands), commands, noise=noise)
+
     def rate_model(self) -> CallableSystem:
         """The same weights between units whose rates are steady at every moment: as many states as outputs.
 

@@ -137,6 +137,8 @@ def show_follow(
 
 
 _NOTES = [
+    "Distances are those of M, which the rule lessens as it does those of w = e M; in w a few units count for all "
+    "others, whose encoders are a thousand times as long, since their thresholds lie at the very end of the range.",
     "Trials of the van der Pol oscillator begin at rest; the paper silences the network for half a second instead.",
     "An error of 1 is that of an output of 0. Errors of an oscillation that drifts in phase come near to 2.",
     "The van der Pol oscillator is learned at five times the published rate, with an error filtered for 50 ms rather "
@@ -239,11 +241,11 @@ def _of_linear(training: FollowTraining, data: dict[str, xr.Dataset]) -> list[Cl
     still = float(np.linalg.norm(fixed_point(training.network)))
     return [
         Claim(
-            "linear: |w − w*|² after learning over that before, w* of least squares", float(right[-1] / right[0]),
+            "linear: |M − M*|² after learning over that before, M* of least squares", float(right[-1] / right[0]),
             "falls at every look", f"Lyapunov function, {_SOURCE}", falls,
         ),
         Claim(
-            "... w* of the same dynamics backwards", float(back[-1] / back[0]), "falls less", "control",
+            "... M* of the same dynamics backwards", float(back[-1] / back[0]), "falls less", "control",
             back[-1] / back[0] > right[-1] / right[0],
         ),
         Claim(
@@ -289,7 +291,7 @@ def _of_cycle(training: FollowTraining, data: dict[str, xr.Dataset]) -> list[Cla
             bool(abs(found.amplitude / wanted.amplitude - 1) < 0.15),
         ),
         Claim(
-            "van der Pol: |w − w*|² after learning over that before, w* of least squares", float(gap[-1] / gap[0]),
+            "van der Pol: |M − M*|² after learning over that before, M* of least squares", float(gap[-1] / gap[0]),
             "falls at every look", f"Lyapunov function, {_SOURCE}", bool((np.diff(gap) < 0).all()),
         ),
     ]  # fmt: skip

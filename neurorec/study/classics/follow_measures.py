@@ -138,22 +138,25 @@ def velocity_field(network: FollowNetwork, lesson: Lesson, points: NDArray, n: i
 
 
 def distances(training: FollowTraining, lesson: Lesson, points: NDArray) -> xr.Dataset:
-    r"""How far weights between units are from those of least squares, over learning ``(goal, look)``.
+    r"""How far weights are from those of least squares, over learning ``(goal, look)``.
 
-    :math:`|w - w^*|^2 / |w^*|^2` with w* for the reference's dynamics, and for the same run backwards: a goal that
-    learning has no reason to come near to.
+    :math:`(|M - M^*|^2 + |N - N^*|^2) / (|M^*|^2 + |N^*|^2)`, with N* that passes commands on, and M* for the
+    reference's dynamics; and for the same dynamics backwards: a goal that learning has no reason to come near to.
     """
-    network = training.network
+    network, looks = training.network, training.looks
+    command = np.concatenate([lesson.commands.draw(network.dt, rng=np.random.default_rng([0, k])) for k in range(20)])
+    through = network.ideal_input_weight(command[::50], noise=_NOISE)
     found = []
     for sign in (1, -1):
         ideal = network.ideal_weight(lambda x, s=sign: s * lesson.dynamics.velocity(x), points, noise=_NOISE)
-        squares = network.encoder @ network.encoder.T  # |e^T m|^2 = sum over m (m^T (e e^T) m)
-        size = np.einsum("aj,ab,bj->", ideal, squares, ideal)
-        gaps = [w - ideal for w in training.looks["weight"].values]
-        found.append([np.einsum("aj,ab,bj->", gap, squares, gap) / size for gap in gaps])
+        gaps = [
+            ((a - ideal) ** 2).sum() + ((b - through) ** 2).sum()
+            for a, b in zip(looks["weight"].values, looks["input_weight"].values, strict=True)
+        ]
+        found.append(np.array(gaps) / ((ideal**2).sum() + (through**2).sum()))
     return xr.Dataset(
         {"distance": (("goal", "look"), np.array(found))},
-        coords={"goal": ["the reference", "backwards"], "time": ("look", training.looks["time"].values)},
+        coords={"goal": ["the reference", "backwards"], "time": ("look", looks["time"].values)},
     )
 
 
