@@ -61,6 +61,14 @@ from neurorec.plot.oculomotor import held_positions, persistence_against_mistuni
 from neurorec.plot.overview import population_rate, raster
 from neurorec.plot.palette import area_colours
 from neurorec.plot.power import power_against_sessions
+from neurorec.plot.predictive_coding import (
+    accuracy_by_way,
+    accuracy_without_feedback,
+    angle_against_steps,
+    energy_above_minimum,
+    filled_images,
+    responses_to_violations,
+)
 from neurorec.plot.rates import rates_by_area
 from neurorec.plot.recurrence import (
     benefit_against_recurrence,
@@ -94,7 +102,10 @@ __all__ = [
     "Interval",
     "accuracy_against_time",
     "accuracy_by_level",
+    "accuracy_by_way",
     "accuracy_over_steps",
+    "accuracy_without_feedback",
+    "angle_against_steps",
     "area_colours",
     "autocorrelation_by_area",
     "avalanche_distribution",
@@ -120,6 +131,7 @@ __all__ = [
     "density_of_avalanches",
     "distance_to_goal",
     "eigenvalue_spectrum",
+    "energy_above_minimum",
     "energy_over_sweeps",
     "error_against_aperture",
     "error_against_load",
@@ -131,6 +143,7 @@ __all__ = [
     "exponent_against_gain",
     "exponents_before_and_after",
     "fading_of_differences",
+    "filled_images",
     "fixed_points",
     "flow_field",
     "followed_trial",
@@ -175,6 +188,7 @@ __all__ = [
     "recruitment",
     "recurrence_by_benefit",
     "reported_by_scenario",
+    "responses_to_violations",
     "ring",
     "rotation_plane",
     "runaway",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
@@ -227,7 +228,7 @@ def train_predictive_coding(
     """
     data = _examples(network, bottom, top, updates, n_settling, batch_size)
     held = replace(network, clamped="bottom" if top is None else "both")
-    optimizer = optax.adam(learning_rate) if rule == "adam" else optax.sgd(learning_rate)
+    optimizer = _optimizer(rule, learning_rate)
     made = _update_of(updates, n_settling)
     status, settled, begun = optimizer.init(_learnt(held)), [], []
     for epoch in tqdm(range(n_epochs), disable=None if progress else True, unit="epoch"):
@@ -242,6 +243,12 @@ def train_predictive_coding(
             remedy = f"try dt below {before.largest_step():.2g} s, a lower learning_rate, or decay"
             raise InputError("dt", expected="an energy that falls as values settle", found=found, remedy=remedy)
     return LocalTraining(replace(held, clamped=network.clamped), np.array(settled), np.array(begun))
+
+
+@cache
+def _optimizer(rule: Rule, learning_rate: float) -> optax.GradientTransformation:
+    """One and the same for the same settings, so that what has been compiled with it serves again."""
+    return optax.adam(learning_rate) if rule == "adam" else optax.sgd(learning_rate)
 
 
 def _learnt(network: PredictiveCoding) -> tuple:
