@@ -25,6 +25,7 @@ CLASSICS = {
     "hopfield": "memories as minima of an energy, and how many there can be",
     "liquid_state": "a spiking column keeps its inputs apart, and linear readouts find them",
     "oculomotor": "a tuned line attractor holds the eye",
+    "predictive_coding": "layers predict one another, and learn from what was not predicted",
     "sorn": "three kinds of plasticity let a network count",
 }
 _PAPER = "coupling by area and context, doi:10.1038/nature23020"

@@ -14,6 +14,7 @@ from neurorec.study.classics.hard_images import show_hard_images
 from neurorec.study.classics.hopfield import show_hopfield
 from neurorec.study.classics.liquid_state import show_liquid_state
 from neurorec.study.classics.oculomotor import show_oculomotor
+from neurorec.study.classics.predictive_coding import show_predictive_coding
 from neurorec.study.classics.sorn import show_sorn
 
 
@@ -70,6 +71,11 @@ CLASSICS: dict[str, Classic] = {
     ),
     "oculomotor": Classic(
         "the oculomotor integrator: a tuned line attractor", "10.1016/S0896-6273(00)81155-1", show_oculomotor
+    ),
+    "predictive_coding": Classic(
+        "predictive coding: layers predict one another, and learn from what was not predicted",
+        "10.1038/4580",
+        show_predictive_coding,
     ),
     "sorn": Classic(
         "the self-organizing recurrent network: counting, and what each plasticity is for",
