@@ -18,7 +18,7 @@ from neurorec.recording import InputError
 
 _SEARCHED = 1e-9  # speed at which the search in float32 ends, which cannot come much further
 _PAIRS = 512
-_EXACT = 1e-3  # of the resolution: distance at which fixed points are one
+_ONE = 5e-5  # of the starts' spread: distance at which fixed points are one, however they were come to
 _HIGH = "speed above the tolerances"
 
 
@@ -126,15 +126,16 @@ def find_fixed_points(
         Speeds below which what is not fixed is slow; above all of them it is left out.
     resolution : float
         Distance at which searches are followed as one, in units of the starts' spread (root mean squared distance from
-        their mean). Nearer points can still be told apart, if searches come to them from different sides.
+        their mean). Nearer points can still be told apart, if searches come to them from different sides; with 0 every
+        start is followed by itself to the end, which finds most and takes longest.
     bound : float
         Distance from its start at which a search is given up, in the same unit.
     max_steps : int
         Most steps, in either precision.
     between : bool
-        Whether to begin once more, half-way between any two of the points found (the 512 nearest pairs): saddles often
-        lie there that no trajectory comes near to. Points that only this led to have ``n_starts`` 0 and are not in the
-        curve of saturation.
+        Whether to begin once more, half-way between any two of the points found (at most 512 pairs, those of fixed
+        points first, nearer ones first): saddles often lie there that no trajectory comes near to. Points that only
+        this led to have ``n_starts`` 0 and are not in the curve of saturation.
 
     Returns
     -------
@@ -160,7 +161,9 @@ def find_fixed_points(
     size = spread(states)
     settings: dict[str, Any] = {"tol": tol, "radius": resolution * size, "bound": bound * size, "max_steps": max_steps}
     ended, of_start = _two_stages(velocity, first, states, given, settings)
-    collect = partial(_collect, velocity(np.float64), flow, of_start, tol, np.sort(tolerances), resolution * size)
+    collect = partial(
+        _collect, velocity(np.float64), flow, of_start, tol, np.sort(tolerances), (_ONE * size, resolution * size)
+    )
     found = collect(*ended)
     if between:
         middle, by = _midpoints(found)
@@ -275,19 +278,20 @@ def _two_stages(
     leaders = np.unique(rough.leader)
     lost = np.isin(rough.status[leaders], (FAR, LOST))
     begin = np.where(lost[:, None], states[leaders], rough.states[leaders])
-    exact: dict[str, Any] = settings | {"radius": 0.0, "bound": np.inf}
-    fine = search(velocity(np.float64), begin, inputs[leaders], groups=groups[leaders], **exact)
+    exactly: dict[str, Any] = settings | {"radius": 0.0, "bound": np.inf}
+    fine = search(velocity(np.float64), begin, inputs[leaders], groups=groups[leaders], exact=True, **exactly)
     fine = fine._replace(status=np.where(lost, rough.status[leaders], fine.status), leader=leaders)
     return (fine, inputs[leaders]), np.searchsorted(leaders, rough.leader)
 
 
 def _midpoints(found: FixedPoints) -> tuple[NDArray, NDArray]:
-    """Middles of pairs of points under the same inputs ``(pair, state)``, of the nearest where there are many."""
+    """Middles of pairs of points under the same inputs ``(pair, state)``; of many, fixed points' and near ones'."""
     one, other = np.triu_indices(len(found.points), 1)
     same = (found.inputs[one] == found.inputs[other]).all(axis=1)
     one, other = one[same], other[same]
-    near = np.argsort(((found.points[one] - found.points[other]) ** 2).sum(axis=1), kind="stable")[:_PAIRS]
-    return (found.points[one[near]] + found.points[other[near]]) / 2, found.inputs[one[near]]
+    distance = ((found.points[one] - found.points[other]) ** 2).sum(axis=1)
+    first = np.lexsort((distance, ~(found.converged[one] & found.converged[other])))[:_PAIRS]
+    return (found.points[one[first]] + found.points[other[first]]) / 2, found.inputs[one[first]]
 
 
 def _joined(one: Search, other: Search) -> Search:
@@ -302,12 +306,12 @@ def _groups(inputs: NDArray) -> NDArray[np.int64]:
     return np.unique(inputs, axis=0, return_inverse=True)[1].ravel()
 
 
-def _same(ended: Search, good: NDArray, inputs: NDArray, tol: float, near: float) -> NDArray[np.int64]:
+def _same(ended: Search, good: NDArray, inputs: NDArray, tol: float, near: tuple[float, float]) -> NDArray[np.int64]:
     """Whose point each of some searches shares; slow points, which are known less exactly, from further away."""
     states, groups, q = ended.states[good], _groups(inputs[good]), ended.q[good]
     order = np.argsort(q, kind="stable")
-    same = merge_groups(states, groups, order, _EXACT * near)
-    return np.where(q > tol, merge_groups(states, groups, order, near)[same], same)
+    same = merge_groups(states, groups, order, near[0])
+    return np.where(q > tol, merge_groups(states, groups, order, max(near))[same], same)
 
 
 def _collect(
@@ -316,7 +320,7 @@ def _collect(
     of_start: NDArray[np.int64],
     tol: float,
     tolerances: NDArray,
-    near: float,
+    near: tuple[float, float],
     ended: Search,
     inputs: NDArray,
 ) -> FixedPoints:

@@ -26,6 +26,7 @@ def fixed_points_of(
     noise: float = 0.25,
     tol: float = 1e-25,
     resolution: float = 0.05,
+    between: bool = False,
     n_components: int = 3,
     rng: np.random.Generator,
 ) -> xr.Dataset:
@@ -43,7 +44,7 @@ def fixed_points_of(
         Starts, drawn from the steps of trials.
     noise : float
         Of the starts, see `sample_starts`.
-    tol, resolution
+    tol, resolution, between
         See `find_fixed_points`.
     n_components : int
         Principal components of the states in the trials.
@@ -80,7 +81,9 @@ def fixed_points_of(
     starts = sample_starts(plane.seen, n_starts, noise=noise, rng=rng)
     given = None if inputs is None else np.asarray(inputs, dtype=float)
     grid = given is not None and given.ndim == 2
-    points = find_fixed_points(network, starts, inputs=given, grid=grid, tol=tol, resolution=resolution)
+    points = find_fixed_points(
+        network, starts, inputs=given, grid=grid, tol=tol, resolution=resolution, between=between
+    )
     found = {
         "score": (("point", "component"), (points.points - plane.mean) @ plane.loading.T),
         "unstable_direction": (("point", "direction", "component"), _directions(points) @ plane.loading.T),

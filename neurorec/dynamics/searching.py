@@ -59,6 +59,7 @@ def search(
     bound: float,
     max_steps: int,
     groups: NDArray[np.int64],
+    exact: bool = False,
 ) -> Search:
     """Lower ``q = |F|^2 / 2`` from many starts, until it is below `tol`.
 
@@ -85,6 +86,9 @@ def search(
         Most steps.
     groups : ndarray of int (start,)
         Which searches may merge: those under the same inputs.
+    exact : bool
+        Whether steps are exact however many searches there are. Approximate ones take many from far away to where they
+        end in less time, but give up near saddles of large networks.
 
     Returns
     -------
@@ -102,7 +106,7 @@ def search(
             now = _settle(now, found, states, tol=tol, radius=radius, bound=bound, groups=groups)
             if not len(now.index) or k == max_steps:
                 break
-            now = _advance(F, now, n_products=_PRODUCTS[k >= _ROUGH])
+            now = _advance(F, now, n_products=None if exact else _PRODUCTS[k >= _ROUGH])
             k += 1
     found.states[now.index], found.q[now.index], found.status[now.index] = now.states, now.q, SPENT
     return found._replace(leader=_followed(found.leader), n_steps=k)
@@ -126,12 +130,12 @@ def _begin(F: Velocity, states: NDArray, inputs: NDArray) -> _Now:
     return _Now(np.arange(len(states)), states, drive, at, q, np.full_like(q, _DAMPING), nothing)
 
 
-def _advance(F: Velocity, now: _Now, *, n_products: int) -> _Now:
+def _advance(F: Velocity, now: _Now, *, n_products: int | None) -> _Now:
     """One step of each; what would not lower its speed stays where it is, and is damped more."""
     damping = now.damping * np.sqrt(2 * now.q)
     if isinstance(F, UnitVelocity) and now.states.shape[1] <= SMALL:
         step, promised = unit_steps(F, now.at, damping)
-    elif isinstance(F, UnitVelocity) and len(now.index) > _MANY:
+    elif isinstance(F, UnitVelocity) and n_products is not None and len(now.index) > _MANY:
         step, promised = approximate_steps(F, now.at, damping, n_products)
     else:
         step, promised = damped_steps(F, now.states, now.drive, now.at, damping)

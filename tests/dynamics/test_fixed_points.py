@@ -1,6 +1,7 @@
 """Fixed points: those known exactly, those of gated networks made by hand, and what must not matter."""
 
 from itertools import product
+from types import SimpleNamespace
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
-from neurorec.dynamics.damping import approximate_steps, damped_steps, solve_damped, unit_steps
-from neurorec.dynamics.fixed_points import find_fixed_points, sample_starts, saturation
+from neurorec.dynamics.damping import SMALL, approximate_steps, damped_steps, solve_damped, unit_steps
+from neurorec.dynamics.fixed_points import _midpoints, find_fixed_points, sample_starts, saturation
 from neurorec.dynamics.merging import merge, merge_groups
 from neurorec.dynamics.of_network import fixed_points_of, line_attractor_of
 from neurorec.dynamics.rule import as_rule
+from neurorec.dynamics.searching import search
 from neurorec.dynamics.velocities import RuleVelocity, UnitVelocity, velocity_of
 from neurorec.networks import GRU, LSTM, Elman, Leaky, run, with_readout
 from neurorec.recording import InputError
@@ -345,6 +347,32 @@ def test_half_way_between_points_others_are_found():
     assert found.n_starts.tolist() == [5, 5, 0]
     np.testing.assert_allclose(found.points[2], 0, atol=1e-12)
     assert found.saturation[-1] == pytest.approx(2)
+
+
+def test_exact_steps_do_not_depend_on_how_many_searches_there_are():
+    n = SMALL + 10
+    cell = Elman.random(1, n, gain=1.5, rng=np.random.default_rng(0))
+    starts = np.random.default_rng(1).normal(0, 0.5, (44, n))
+    F, options = UnitVelocity(cell, np.float64), {"tol": 1e-25, "radius": 0.0, "bound": np.inf, "max_steps": 6}
+
+    def ended(rows, **more):
+        some = starts[rows]
+        none = np.zeros((len(some), 1))
+        return search(F, some, none, groups=np.zeros(len(some), int), **options, **more)
+
+    together = ended(slice(None), exact=True)
+    apart = np.concatenate([ended(rows).states for rows in (slice(0, 22), slice(22, 44))])
+    np.testing.assert_allclose(together.states, apart, atol=1e-8)
+    assert np.abs(ended(slice(None)).states - apart).max() > 1e-3  # approximate ones do
+
+
+def test_of_many_pairs_those_of_fixed_points_come_first(monkeypatch):
+    monkeypatch.setattr("neurorec.dynamics.fixed_points._PAIRS", 2)
+    points = np.array([[0.0], [0.1], [4.0], [10.0]])
+    found = SimpleNamespace(points=points, inputs=np.zeros((4, 0)), converged=np.array([True, False, True, True]))
+    middle, held = _midpoints(found)
+    assert middle[:, 0].tolist() == [2.0, 7.0]
+    assert held.shape == (2, 0)
 
 
 def test_a_network_on_its_task_is_labelled(tmp_path):

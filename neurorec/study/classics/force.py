@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 from tqdm import tqdm
 
-from neurorec.dynamics import find_fixed_points, fixed_points_of, lyapunov_spectrum
+from neurorec.dynamics import fixed_points_of, lyapunov_spectrum
 from neurorec.networks import Network, run
 from neurorec.plot import (
     exponents_before_and_after,
@@ -295,11 +295,6 @@ def _flip_flop(size: Sizes, seed: int) -> xr.Dataset:
     found = train_force(network, _TASK.sample(size.n_trials, rng=rng), n_passes=1, rng=rng)
     trials = _TASK.sample(20, rng=rng)
     score = evaluate(found.network, _TASK, trials).score
-    points = fixed_points_of(found.network, trials, n_starts=size.n_starts, noise=0.25, rng=rng)
-    fixed = points.isel(point=np.flatnonzero(points["converged"].values))
-    nodes = fixed["state"].values[fixed["n_unstable"].values == 0]
-    pairs = np.triu_indices(len(nodes), 1)  # saddles of a cube lie half-way between its corners
-    starts = np.concatenate([fixed["state"].values, (nodes[pairs[0]] + nodes[pairs[1]]) / 2])
-    more = find_fixed_points(found.network, starts)
-    counts = np.bincount(more.n_unstable[more.converged], minlength=4)
+    points = fixed_points_of(found.network, trials, n_starts=size.n_starts, noise=0.25, between=True, rng=rng)
+    counts = np.bincount(points["n_unstable"].values[points["converged"].values], minlength=4)
     return points.assign(n_fixed=("n_directions", counts)).assign_attrs(score=score)
