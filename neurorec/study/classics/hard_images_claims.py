@@ -105,6 +105,9 @@ def _of_times(solution: xr.Dataset) -> list[Claim]:
         what = f"... with recurrent kernels cut, s ({found[2]})"
         none = _known(found[2], found[2].low <= 0 <= found[2].high)
         claims.append(Claim(what, found[2].mean, "0", "control", none))
+        whole, cut = (solution["difference"].sel(comparison=name).values for name in (names[0], names[2]))
+        more = over_seeds(whole - cut)
+        claims.append(Claim(f"... whole less cut, s ({more})", more.mean, "above 0", "control", _above(more)))
     level = solution["by_level"].transpose("level", "seed").values
     for k, name in list(enumerate(solution["level"].values))[1:]:
         later = over_seeds(level[k] - level[0])
