@@ -20,7 +20,7 @@ from neurorec.study import CLASSICS
 
 DOCS = Path(__file__).parents[1] / "docs"
 HEAD = "|  | measured |"
-WIDTH, COLOURS = 1200, 96  # of figures in pages: they stay below 150 kB
+WIDTH, COLOURS = 1200, 256  # of figures in pages: they stay below 150 kB
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -72,7 +72,7 @@ def save_figures(figures: Sequence[Path], target: Path) -> None:
     for image in shown:
         together.paste(image, (0, top))
         top += image.height
-    together.quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+    together.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(target, optimize=True)
 
 
 if __name__ == "__main__":
