@@ -32,9 +32,11 @@ def energy_above_minimum(data: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     """
     ax = start_axes(ax, width=4.2, height=3.4)
     above = (data["energy"] - data["minimum"]).transpose("image", "time").values
-    ax.plot(data["time"].values, np.maximum(above, 1e-16).T, color=COLOURS[0], linewidth=0.9, alpha=0.8)
+    time, least = data["time"].values, 1e-12  # as near as rounding lets them come
+    ax.plot(time, np.maximum(above, 1e-16).T, color=COLOURS[0], linewidth=0.9, alpha=0.8)
     ax.set_yscale("log")
-    ax.set_ylim(bottom=1e-12)
+    ax.set_ylim(bottom=least)
+    ax.set_xlim(0, 1.1 * time[(above > least).any(axis=0)].max(initial=time[0]) + 1e-9)
     ax.set_xlabel("time (s)")
     ax.set_ylabel("energy above its minimum")
     note(ax, "minimum by L-BFGS; a line per image")

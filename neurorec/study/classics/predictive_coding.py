@@ -101,7 +101,7 @@ def show_predictive_coding(
         data,
         settings={
             "hierarchy (units, bottom first)": HIERARCHY, "classifier": CLASSIFIER, "sequences": SEQUENCE,
-            "networks of each kind": size.n_networks, "tau (s)": TAU, "dt of the hierarchy (s)": DT,
+            "networks of each kind": size.n_networks, "tau (s)": TAU, "dt (s)": f"at most {DT:g}",
             "patch that is hidden (pixels)": f"{PATCH} x {PATCH} of 8 x 8",
             "early (s)": f"up to {EARLY:g}", "late (s)": f"from {LATE:g}",
         },
@@ -241,15 +241,17 @@ def _of_feedback(data: xr.Dataset) -> list[Claim]:
             _claim("... that, less the same of clear digits",
                    of["occluded"][1] - of["occluded"][0] - of["clear"][1] + of["clear"][0], "above 0", _KAR, 0.0),
         ]  # fmt: skip
-    black = (lost[1] - lost[0]).sel(units="tanh", images=data["images"].values[2]).values
-    more = gained.sel(images=data["images"].values[2]).values
-    what = "occluder taken for black pixels, tanh units: accuracy late less early"
-    return [
-        *claims,
-        Claim(f"{what} (± {_mean(more)[1]:.2g})", _mean(more)[0], "not published", "calculated"),
-        Claim(f"... lost late less lost early without feedback (± {_mean(black)[1]:.2g})", _mean(black)[0],
-              "not published", "calculated"),
-    ]  # fmt: skip
+    name = str(data["images"].values[2])
+    more, worse = ((part[1] - part[0]).sel(images=name) for part in ([early, late], lost))
+    for units in data["units"].values:
+        gain, loss = more.sel(feedback="intact", units=units).values, worse.sel(units=units).values
+        said = f"occluder taken for black pixels, {units} units: accuracy late less early (± {_mean(gain)[1]:.2g})"
+        claims += [
+            Claim(said, _mean(gain)[0], "not published", "calculated"),
+            Claim(f"... feedback removed: lost late less lost early (± {_mean(loss)[1]:.2g})", _mean(loss)[0],
+                  "not published", "calculated"),
+        ]  # fmt: skip
+    return claims
 
 
 def _figure(data: dict[str, xr.Dataset]) -> tuple[Figure, str]:

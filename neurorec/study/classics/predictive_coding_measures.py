@@ -67,6 +67,13 @@ def split_digits(rng: np.random.Generator) -> Digits:
     return Digits(x[train], x[test], classes[train], classes[test], -mean.astype(np.float32))
 
 
+def in_safe_steps(network: PredictiveCoding, longest: float = DT) -> PredictiveCoding:
+    """The same with the longest step, halved as often as it must be, at which values do not swing to and fro."""
+    while longest > 0.5 * replace(network, clamped="neither").largest_step():
+        longest /= 2
+    return replace(network, dt=longest)
+
+
 @eqx.filter_jit
 def take_steps(network: PredictiveCoding, state: jax.Array, inputs: jax.Array, n_steps: int) -> jax.Array:
     """The state ``(..., state)`` after so many steps."""

@@ -18,6 +18,7 @@ from neurorec.study.classics.predictive_coding_measures import (
     TAU,
     Digits,
     Units,
+    in_safe_steps,
     learn_hierarchy,
     split_digits,
     take_steps,
@@ -54,7 +55,7 @@ def violations(
     response = np.array(found)
     over = response.mean(axis=-1)
     index = (over[:, :, 1] - over[:, :, 0]) / (over[:, :, 1] + over[:, :, 0])
-    time = np.arange(1, response.shape[-1] + 1) * 0.1 * TAU
+    time = np.arange(response.shape[-1]) * DT
     return xr.Dataset(
         {
             "response": (("kind", "network", "condition", "layer", "time"), response),
@@ -72,7 +73,7 @@ def _violated(kind: str, seed: int, n_pairs: int, n_epochs: int) -> NDArray[np.f
     rng = np.random.default_rng([seed, 3])
     digits = split_digits(rng)
     network = PredictiveCoding.random(
-        SEQUENCE, variance=[1, 1, np.inf], clamped="both", dt=0.1 * TAU, tau=TAU, rng=np.random.default_rng([seed, 4])
+        SEQUENCE, variance=[1, 1, np.inf], clamped="both", dt=DT, tau=TAU, rng=np.random.default_rng([seed, 4])
     )
     leads_to = np.empty(10, dtype=int)
     order = rng.permutation(10)
@@ -82,7 +83,7 @@ def _violated(kind: str, seed: int, n_pairs: int, n_epochs: int) -> NDArray[np.f
     if kind != "untrained":
         after = rng.permutation(after) if kind == "order shuffled" else after
         now, past = (_of_class(digits.train, digits.train_class, classes, rng) for classes in (after, before))
-        network = train_predictive_coding(network, now, past, n_epochs=n_epochs, rng=rng).network
+        network = train_predictive_coding(network, now, past, n_settling=40, n_epochs=n_epochs, rng=rng).network
     return _responses(network, digits, np.argsort(leads_to), rng)
 
 
@@ -90,7 +91,8 @@ def _responses(
     network: PredictiveCoding, digits: Digits, led_by: NDArray, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """To the same images, under both conditions; what came before had itself been expected."""
-    n_steps, classes = round(SHOWN / network.dt), digits.test_class
+    there, classes = in_safe_steps(network), digits.test_class
+    n_steps = round(SHOWN / there.dt)
     allowed = ~np.eye(10, dtype=bool)
     allowed[np.arange(10), led_by] = False  # any but the right one, and the digit itself
     other = np.array([rng.choice(np.flatnonzero(allowed[k])) for k in classes])
@@ -99,8 +101,9 @@ def _responses(
         first = _of_class(digits.test, classes, led_by[lead], rng)
         second = _of_class(digits.test, classes, lead, rng)
         pairs = [np.concatenate(pair, axis=1) for pair in ((second, first), (digits.test, second))]
-        start = take_steps(network, network.swept(jnp.asarray(first)), jnp.asarray(pairs[0]), n_steps)
-        found.append(np.asarray(_sizes_of_errors(network, start, jnp.asarray(pairs[1]), n_steps)).T)
+        start = take_steps(there, there.swept(jnp.asarray(first)), jnp.asarray(pairs[0]), n_steps)
+        sizes = np.asarray(_sizes_of_errors(there, start, jnp.asarray(pairs[1]), n_steps)).T
+        found.append(sizes[:, :: round(DT / there.dt)])
     return np.array(found)
 
 
@@ -124,7 +127,12 @@ def _of_class(images: NDArray, classes: NDArray, wanted: NDArray, rng: np.random
 
 
 def feedback_removed(
-    seeds: Sequence[int], *, n_epochs: int, tick: Callable[[], object], units: Sequence[Units] = UNITS
+    seeds: Sequence[int],
+    *,
+    n_epochs: int,
+    tick: Callable[[], object],
+    units: Sequence[Units] = UNITS,
+    times: Sequence[float] = TIMES,
 ) -> xr.Dataset:
     """Accuracy over time with which held-out digits are told from the top layer, with feedback and without.
 
@@ -140,14 +148,14 @@ def feedback_removed(
             digits = split_digits(rng)
             network = learn_hierarchy(digits, nonlinearity=name, n_epochs=n_epochs, rng=rng).network
             shown = _shown(digits, rng)
-            of_units.append([[_accuracy(network, images, digits, g) for g in (1.0, 0.0)] for images in shown])
+            of_units.append([[_accuracy(network, images, digits, g, times) for g in (1.0, 0.0)] for images in shown])
             tick()
         rows.append(of_units)
     return xr.Dataset(
         {"accuracy": (("units", "network", "images", "feedback", "time"), np.array(rows))},
         coords={
             "units": list(units), "images": list(IMAGES), "feedback": ["intact", "removed"],
-            "time": ("time", list(TIMES), {"units": "s"}),
+            "time": ("time", list(times), {"units": "s"}),
         },
     )  # fmt: skip
 
@@ -169,21 +177,24 @@ def filled_in(network: PredictiveCoding, digits: Digits, *, n_images: int = 8, r
     """
     clear, seen, _ = (images[len(digits.train) :][:n_images] for images in _shown(digits, rng))
     state, stages, done = jnp.broadcast_to(network.initial_state, (n_images, network.n_states)), [clear, seen], 0
+    there = in_safe_steps(network)
     for time in (EARLY, TIMES[-1]):
-        step = round(time / DT)
-        state, done = take_steps(replace(network, dt=DT), state, jnp.asarray(seen), step - done), step
+        step = round(time / there.dt)
+        state, done = take_steps(there, state, jnp.asarray(seen), step - done), step
         stages.append(np.asarray(network.readout(state)))
     pixels = (np.stack(stages) - digits.black).reshape(4, n_images, 8, 8) / SCALE
     names = ["image", "seen", f"at {1000 * EARLY:.0f} ms", f"at {1000 * TIMES[-1]:.0f} ms"]
     return xr.Dataset({"pixels": (("stage", "image", "row", "column"), pixels)}, coords={"stage": names})
 
 
-def _accuracy(network: PredictiveCoding, images: NDArray, digits: Digits, feedback: float) -> list[float]:
-    """At each of `TIMES`, on held-out images."""
-    there = replace(network, feedback=feedback, dt=DT)
+def _accuracy(
+    network: PredictiveCoding, images: NDArray, digits: Digits, feedback: float, times: Sequence[float]
+) -> list[float]:
+    """At each time, on held-out images."""
+    there = replace(in_safe_steps(network), feedback=feedback)
     state = jnp.broadcast_to(network.initial_state, (len(images), network.n_states))
     inputs, done, found = jnp.asarray(images), 0, []
-    for time in TIMES:
+    for time in times:
         step = round(time / there.dt)
         state, done = take_steps(there, state, inputs, step - done), step
         top = np.asarray(network.values(state)[-1], dtype=float)
