@@ -114,7 +114,10 @@ def error_left_alone(data: xr.Dataset, *, ax: Axes | None = None) -> Axes:
         ax.plot(place, middle, "os"[k % 2] + "-", color=COLOURS[k], markersize=4, linewidth=1.2, label=str(kind))
     ax.set_xscale("log")
     ax.set_yscale("log")
-    ax.set_xticks(place, [f"{t:.0f}" for t in time])
+    labels = [f"{float(f'{t:.2g}'):g}" for t in time]
+    if len(labels) > 5:  # no room for more than every other, from the end
+        labels = [label if (len(labels) - k) % 2 else "" for k, label in enumerate(labels)]
+    ax.set_xticks(place, labels)
     ax.set_xticks([], minor=True)
     _plain(ax)
     ax.set_xlabel("time learned (s)")
