@@ -140,8 +140,17 @@ def lyapunov_spectrum(
     check_states(rule, np.broadcast_to(states, (1, state.size)), over_time.sum(axis=0))  # finite throughout
     ends = _block_ends(n_washout, len(over_time))
     walk = _walker(rule, jacobian is not None, over_time, ends)
-    found, every = _follow(walk, states[0], np.eye(n_exponents, state.size), n_washout, len(over_time))
+    found, every = _follow(walk, states[0], _directions(n_exponents, state.size), n_washout, len(over_time))
     return _summary(found, every, np.diff(ends, prepend=n_washout), rule.dt, tolerance)
+
+
+def _directions(n_exponents: int, n_states: int) -> NDArray[np.float64]:
+    """Orthonormal directions to begin with ``(exponent, state)``, the same ones every time.
+
+    Few along axes would not do: of a system whose first states are clamped they would know nothing but that.
+    """
+    drawn = np.random.default_rng(0).standard_normal((n_states, n_exponents))
+    return np.ascontiguousarray(np.linalg.qr(drawn)[0].T)
 
 
 def kaplan_yorke(exponents: ArrayLike, *, complete: bool = True) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neurorec.dynamics.edge import edge_of_chaos
-from neurorec.dynamics.lyapunov import kaplan_yorke, lyapunov_spectrum
+from neurorec.dynamics.lyapunov import _directions, kaplan_yorke, lyapunov_spectrum
 from neurorec.networks import Elman, Leaky, run, with_readout
 from neurorec.recording import InputError
 
@@ -112,7 +112,7 @@ def test_exponents_are_those_of_an_orthogonalisation_in_every_step():
     start = np.random.default_rng(3).standard_normal(n)
     found = lyapunov_spectrum(lambda x, u: jnp.tanh(x @ weights.T), start, n_steps=n_steps, n_washout=n_washout)
     assert 1 < found.every < n_steps // 20
-    state, frame, growth = start, np.eye(n), np.zeros((n_washout + n_steps, n))
+    state, frame, growth = start, _directions(n, n).T, np.zeros((n_washout + n_steps, n))
     for step in growth:
         state = np.tanh(weights @ state)
         frame, r = np.linalg.qr((1 - state**2)[:, None] * (weights @ frame))
@@ -202,3 +202,9 @@ def test_what_cannot_be_followed_is_refused():
         lyapunov_spectrum(lambda x, u: x + u, [1.0], inputs=np.zeros((12, 1)), n_steps=10)
     with pytest.raises(InputError, match="nan or inf"):
         lyapunov_spectrum(lambda x, u: 0 * x + u, [1.0], inputs=np.full((12, 1), np.nan), n_washout=2)
+
+
+def test_few_exponents_of_a_system_whose_first_states_are_clamped():
+    rates = np.array([0.0, 0.0, 0.9, 0.5, 0.2])
+    found = lyapunov_spectrum(lambda x, u: x * rates, np.ones(5), n_exponents=2, n_steps=200, n_washout=50)
+    np.testing.assert_allclose(found.exponents, np.log([0.9, 0.5]), atol=1e-9)
