@@ -243,11 +243,11 @@ def _of_linear(training: FollowTraining, data: dict[str, xr.Dataset]) -> list[Cl
     still = float(np.linalg.norm(fixed_point(training.network)))
     return [
         Claim(
-            "linear: |M − M*|² after learning over that before, M* of least squares", float(right[-1] / right[0]),
-            "falls at every look", f"Lyapunov function, {_SOURCE}", falls,
+            "linear: squared distance of weights from those of least squares, after over before",
+            float(right[-1] / right[0]), "falls at every look", f"Lyapunov function, {_SOURCE}", falls,
         ),
         Claim(
-            "... M* of the same dynamics backwards", float(back[-1] / back[0]), "falls less", "control",
+            "... from those of the same dynamics backwards", float(back[-1] / back[0]), "falls less", "control",
             back[-1] / back[0] > right[-1] / right[0],
         ),
         Claim(
@@ -293,8 +293,8 @@ def _of_cycle(training: FollowTraining, data: dict[str, xr.Dataset]) -> list[Cla
             bool(abs(found.amplitude / wanted.amplitude - 1) < 0.15),
         ),
         Claim(
-            "van der Pol: |M − M*|² after learning over that before, M* of least squares", float(gap[-1] / gap[0]),
-            "falls at every look", f"Lyapunov function, {_SOURCE}", bool((np.diff(gap) < 0).all()),
+            "van der Pol: squared distance of weights from those of least squares, after over before",
+            float(gap[-1] / gap[0]), "falls at every look", f"Lyapunov function, {_SOURCE}", bool((np.diff(gap) < 0).all()),
         ),
     ]  # fmt: skip
 

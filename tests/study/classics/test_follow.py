@@ -39,7 +39,7 @@ def test_the_linear_oscillator_is_learned(findings):
     assert value(found, "... after 300 s, commands as learned") < 0.15
     assert value(found, "linear, learned without feedback") > 0.5
     assert value(found, "... share of the reference's velocity") > 0.9
-    assert held["linear: |M − M*|² after learning over that before, M* of least squares"]
+    assert held["linear: squared distance of weights from those of least squares, after over before"]
     assert value(found, "linear: eigenvalues") == pytest.approx(10, rel=0.15)
 
 
