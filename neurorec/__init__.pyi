@@ -62,8 +62,10 @@ from .io import load_recording as load_recording
 from .io import load_tree as load_tree
 from .io import read_nwb as read_nwb
 from .io import save_recording as save_recording
+from .networks import FollowNetwork as FollowNetwork
 from .networks import Hopfield as Hopfield
 from .networks import LIFNetwork as LIFNetwork
+from .networks import PredictiveCoding as PredictiveCoding
 from .networks import Reservoir as Reservoir
 from .networks import build_network as build_network
 from .networks import drive_shares as drive_shares
@@ -96,7 +98,9 @@ from .training import compare_gradients as compare_gradients
 from .training import gradient_norms as gradient_norms
 from .training import load_patterns as load_patterns
 from .training import train as train
+from .training import train_follow as train_follow
 from .training import train_force as train_force
+from .training import train_predictive_coding as train_predictive_coding
 from .training import train_readout as train_readout
 
 __version__: str
