@@ -143,6 +143,8 @@ _NOTES = [
     "others, whose encoders are a thousand times as long, since their thresholds lie at the very end of the range.",
     "Trials of the van der Pol oscillator begin at rest; the paper silences the network for half a second instead.",
     "An error of 1 is that of an output of 0. Errors of an oscillation that drifts in phase come near to 2.",
+    "How long a network keeps step with van der Pol's oscillator differs between networks: three that learned 10,000 s "
+    "had median errors of 0.3, 0.6 to 0.9, and 0.9 to 1.5. One is shown.",
     "At five times the published learning rate, with an error filtered for 50 ms, 3,000 s explain more of the van der "
     "Pol oscillator's velocity (0.98), yet errors without feedback stay near 1; this was the default first.",
 ]
@@ -294,7 +296,8 @@ def _of_cycle(training: FollowTraining, data: dict[str, xr.Dataset]) -> list[Cla
         ),
         Claim(
             "van der Pol: squared distance of weights from those of least squares, after over before",
-            float(gap[-1] / gap[0]), "falls at every look", f"Lyapunov function, {_SOURCE}", bool((np.diff(gap) < 0).all()),
+            float(gap[-1] / gap[0]), "falls at every look", f"Lyapunov function, {_SOURCE}",
+            bool((np.diff(gap) < 0).all()),
         ),
     ]  # fmt: skip
 
