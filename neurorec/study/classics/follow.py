@@ -61,7 +61,7 @@ class Sizes(NamedTuple):
     n_recorded: tuple[int, int] = (40, 60)  # units and trials
 
 
-PUBLISHED = Sizes(Course(2000, 3, 10_000.0, 2e-4, 0.2), Course(3000, 1, 10_000.0, 2e-4, 0.2), control=1000.0)
+PUBLISHED = Sizes(Course(2000, 3, 10_000.0, 2e-4, 0.2), Course(3000, 3, 10_000.0, 2e-4, 0.2), control=1000.0)
 
 
 def show_follow(
@@ -78,8 +78,8 @@ def show_follow(
     Parameters
     ----------
     full : bool
-        10,000 s of learning for the linear oscillator too, in the place of 1,000 s. Sizes and rate are the published
-        ones in any case.
+        10,000 s of learning for the linear oscillator too, in the place of 1,000 s, and three networks of van der Pol's
+        in the place of one. Sizes and rate are the published ones in any case.
     seed : int
         Of networks and commands.
     folder : Path, optional
