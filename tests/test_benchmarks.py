@@ -90,7 +90,7 @@ def test_the_plain_loop_gives_the_exponents_of_a_linear_flow_and_map(monkeypatch
 
 def test_classics_in_numpy_are_ours(monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)
-    from classics import plain_recall, plain_sorn
+    from classics import follow, one_by_one, plain_recall, plain_sorn
 
     rng = np.random.default_rng(0)
     network, rules = SORN.random(6, 60, rng=rng), Plasticity()
@@ -101,6 +101,11 @@ def test_classics_in_numpy_are_ours(monkeypatch):
     cues = np.where(rng.random(patterns.shape) < 0.1, -patterns, patterns)
     ended = recall(Hopfield.stored(patterns), cues, rng=np.random.default_rng(1)).state
     assert (plain_recall(patterns, cues, np.random.default_rng(1)) == ended).all()
+    weights, traces, pushes, drive = np.eye(3), np.arange(3.0), np.array([1.0, 0.0, 2.0]), np.zeros(3)
+    one_by_one(weights, traces, pushes, drive)
+    np.testing.assert_allclose(weights, np.eye(3) + np.outer(pushes, traces))
+    np.testing.assert_allclose(drive, weights @ traces)
+    assert follow(1, (50,), n_steps=20)[-1].startswith("| 50 + 50 |")
 
 
 def test_spiking_units_in_numpy_fire_as_ours(monkeypatch):
