@@ -59,11 +59,11 @@ def show_force(
     Parameters
     ----------
     full : bool
-        The flip-flop with 1000 units as well, more starts for its fixed points, and longer Lyapunov exponents.
+        The flip-flop with 1000 units as well, and longer Lyapunov exponents: half an hour.
     seed : int
         Of networks, feedback and trials.
     folder, n_jobs
-        Not needed: minutes.
+        Not needed.
     progress : bool
         Whether to show a bar.
     sizes : Sizes, optional
@@ -73,7 +73,7 @@ def show_force(
     -------
     Findings
     """
-    size = sizes or (Sizes(n_flip_flop=1000, n_trials=200, n_starts=512, n_steps=36_000) if full else Sizes())
+    size = sizes or (Sizes(n_flip_flop=1000, n_trials=200, n_steps=36_000) if full else Sizes())
     with tqdm(total=6, disable=None if progress else True, unit="part") as bar:
         learned, before = {}, _network(size.n_units, 1, seed)
         for name, internal in (("triangle", False), ("four sines", False), ("four sines, within", True)):
