@@ -5,6 +5,7 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from neurorec.networks import FollowNetwork, run, run_follow, simulate_follow
 from neurorec.networks.spiking.follow_tuning import draw_tuning, fit_decoders, points_in_ball, steady_rates
@@ -230,3 +231,12 @@ def test_wrong_things_are_refused():
         replace(network, base=np.eye(10)).rate_model()
     with pytest.raises(InputError, match="as many points"):
         fit_decoders(np.ones((3, 2)), np.ones((4, 1)))
+
+
+def test_a_network_is_the_same_however_many_threads_there_are():
+    drawn = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            rng = np.random.default_rng(0)
+            drawn.append(FollowNetwork.random(900, 10, radius=1.0, command_radius=0.2, rng=rng).decoder)
+    np.testing.assert_array_equal(*drawn)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
 
 from neurorec.networks.callable import CallableSystem
 from neurorec.networks.spiking.follow_tuning import draw_tuning, fit_decoders, points_in_ball, steady_rates
@@ -136,9 +137,11 @@ class FollowNetwork(eqx.Module):
         own = draw_tuning(n_units, n_outputs, radius=radius, rng=rng, **shared)
         layer = draw_tuning(n_input_units, n_commands, radius=command_radius, rng=rng, **shared)
         points = points_in_ball(max(2 * n_units, 1000), n_outputs, radius, rng=rng)
-        rates = steady_rates(points @ own.encoder + own.bias, tau=tau_membrane, refractory=refractory)
+        with threadpool_limits(1):  # sums in another order would be other decoders, and soon other spikes
+            rates = steady_rates(points @ own.encoder + own.bias, tau=tau_membrane, refractory=refractory)
+            decoder = fit_decoders(rates, points)
         return cls(
-            own.encoder, own.bias, fit_decoders(rates, points), np.zeros((n_outputs, n_units)),
+            own.encoder, own.bias, decoder, np.zeros((n_outputs, n_units)),
             layer.encoder, layer.bias, np.zeros((n_outputs, n_input_units)), np.zeros((0, 0)),
             gain=gain, dt=dt, tau_membrane=tau_membrane, refractory=refractory, tau=tau,
         )  # fmt: skip
