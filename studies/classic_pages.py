@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument("names", nargs="*", metavar="NAME", default=list(CLASSICS))
     given = parser.parse_args(arguments)
-    for name in given.names or CLASSICS:
+    for name in given.names:
         folder = given.out / name
         if not (folder / "claims.csv").exists():
             subprocess.run(["neurorec", "reproduce", name, "-o", str(folder)], check=True)
