@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 from zipfile import BadZipFile
-from zlib import crc32
 
 import numpy as np
 import xarray as xr
@@ -20,6 +19,7 @@ from neurorec.training.follow_dynamics import Commands, Dynamics
 
 _OFTEN = 250.0  # s of simulated time between two checkpoints
 _SETTLED = 0.05  # a fall of the error that counts as none
+_ROUNDING = 1e-6  # of the largest: a difference between networks that are the same
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,7 @@ def train_follow(
     checkpoint : Path, optional
         A file from which it is gone on with, and written every 250 s of simulated time and at the end. It holds as long
         as everything but `seconds` is the same; longer training of the same random generator gives the same numbers.
+        Of networks that differ in their last digits, as drawn on two machines, the one in the file is gone on with.
     rng : numpy.random.Generator
         For the commands.
     progress : bool
@@ -154,7 +155,7 @@ def train_follow(
     entropy = int(rng.integers(2**62))
     told = (learning_rate, tau_error, anew, feedback)
     of = _describe(network, dynamics, commands, told, entropy)
-    begun = _load(checkpoint, of, _start(network))
+    network, begun = _load(checkpoint, of, network)
     if begun.n_trials > n_trials:
         found, expected = f"one of {begun.n_trials} trials", f"a checkpoint of at most {n_trials} trials"
         raise FileError(str(checkpoint), expected=expected, found=found, remedy="name another, or learn as long")
@@ -176,7 +177,7 @@ def train_follow(
             bar.set_postfix({"mean squared error": f"{row[0]:.2g}"}, refresh=False)
             bar.update(commands.length)
             if checkpoint is not None and (standing.n_trials % every == 0 or standing.n_trials == n_trials):
-                _save(checkpoint, of, standing)
+                _save(checkpoint, of, network, standing)
     return _result(network, standing, marks, commands.length)
 
 
@@ -247,34 +248,50 @@ def _result(network: FollowNetwork, standing: _Standing, marks: NDArray[np.int64
 
 
 def _describe(network: FollowNetwork, dynamics: Dynamics, commands: Commands, told: tuple, entropy: int) -> str:
-    arrays = [getattr(network, name) for name in network.__dataclass_fields__ if not name.startswith("_")]
-    frozen = crc32(b"".join(np.asarray(a).tobytes() for a in (*arrays, *dynamics)))
-    return json.dumps({"network and dynamics": frozen, "commands": commands, "settings": told, "rng": entropy})
+    plain = [value for value in vars(network).values() if not isinstance(value, np.ndarray)]
+    follows = [np.asarray(part).tolist() for part in dynamics]
+    return json.dumps(
+        {"network": plain, "dynamics": follows, "commands": commands, "settings": told, "rng": entropy}
+    )  # fmt: skip
 
 
-def _save(path: Path, of: str, standing: _Standing) -> None:
+def _arrays(network: FollowNetwork) -> dict[str, NDArray[np.float64]]:
+    return {name: value for name, value in vars(network).items() if isinstance(value, np.ndarray)}
+
+
+def _save(path: Path, of: str, network: FollowNetwork, standing: _Standing) -> None:
     """Write a checkpoint; the file is replaced at once, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
+    begun = {f"begun_{name}": value for name, value in _arrays(network).items()}
     with part.open("wb") as file:
-        np.savez(file, np.array(of), *(np.asarray(v) for v in standing))
+        np.savez(file, of=np.array(of), **begun, **standing._asdict())
     os.replace(part, path)
 
 
-def _load(path: Path | None, of: str, begin: _Standing) -> _Standing:
-    """What a checkpoint holds; the start where there is none."""
+def _load(path: Path | None, of: str, network: FollowNetwork) -> tuple[FollowNetwork, _Standing]:
+    """The network and where it stands by a checkpoint; the start where there is none."""
     if path is None or not path.exists():
-        return begin
+        return network, _start(network)
+    arrays = _arrays(network)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
-            found, *values = (held[f"arr_{k}"] for k in range(len(held.files)))
-        there = json.loads(str(found))
+            there = json.loads(str(held["of"]))
+            begun = {name: held[f"begun_{name}"] for name in arrays}
+            standing = _Standing(int(held["n_trials"]), *(held[name] for name in _Standing._fields[1:]))
     except (OSError, EOFError, TypeError, ValueError, KeyError, BadZipFile) as error:
         remedy, found = "remove it, or name another", str(error).splitlines()[0]
         raise FileError(str(path), expected="a checkpoint", found=found, remedy=remedy) from error
     wanted = json.loads(of)
     off = [name for name in wanted if there.get(name) != wanted[name]]
-    if off or len(values) != len(begin):
+    if "network" not in off and not all(_close(begun[name], value) for name, value in arrays.items()):
+        off.append("network")
+    if off:
         remedy, expected = "name another file, or remove it to begin anew", f"one of the same {' and '.join(off)}"
         raise FileError(str(path), expected=expected, found="other ones", remedy=remedy)
-    return _Standing(int(values[0]), *values[1:])
+    return replace(network, **begun), standing
+
+
+def _close(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
+    """Whether two arrays are the same but for rounding."""
+    return a.shape == b.shape and np.allclose(a, b, rtol=0, atol=_ROUNDING * float(np.abs(b).max(initial=0.0)))

@@ -112,6 +112,17 @@ def test_it_is_kept_while_it_learns(tmp_path, monkeypatch):
     np.testing.assert_array_equal(found.network.weight, learn(drawn(), 20.0).network.weight)
 
 
+def test_a_network_of_other_last_digits_is_gone_on_with(tmp_path):
+    path, begun = tmp_path / "follow.npz", drawn()
+    learn(begun, 10.0, checkpoint=path)
+    other = replace(begun, decoder=begun.decoder * (1 + 1e-12))
+    found, whole = learn(other, 20.0, checkpoint=path), learn(begun, 20.0)
+    np.testing.assert_array_equal(found.network.weight, whole.network.weight)
+    np.testing.assert_array_equal(found.network.decoder, begun.decoder)
+    with pytest.raises(FileError, match="network"):
+        learn(replace(begun, decoder=begun.decoder * (1 + 1e-4)), 20.0, checkpoint=path)
+
+
 def test_trials_may_begin_anew():
     found = learn(drawn(), 8.0, anew=True)
     command = COMMANDS.draw(1e-3, rng=np.random.default_rng([int(np.random.default_rng(1).integers(2**62)), 0]))
@@ -155,8 +166,10 @@ def test_wrong_things_are_refused(tmp_path):
     learn(drawn(), 10.0, checkpoint=path)
     with pytest.raises(FileError, match="settings"):
         learn(drawn(), 10.0, checkpoint=path, learning_rate=1e-3)
-    with pytest.raises(FileError, match="network and dynamics"):
+    with pytest.raises(FileError, match="same network"):
         learn(drawn(seed=3), 10.0, checkpoint=path)
+    with pytest.raises(FileError, match="network"):
+        learn(replace(drawn(), gain=9.0), 10.0, checkpoint=path)
     with pytest.raises(FileError, match="rng"):
         learn(drawn(), 10.0, checkpoint=path, rng=np.random.default_rng(7))
     with pytest.raises(FileError, match="at most 2 trials"):

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from neurorec.networks import FollowNetwork
 from neurorec.plot import (
     distance_to_goal,
     error_left_alone,
@@ -99,9 +100,11 @@ def show_follow(
     courses = {"linear": size.linear, "van der Pol": size.van_der_pol}
     keep = None if folder is None else folder / "checkpoints"
     jobs = [(name, k) for name, course in courses.items() for k in range(course.n_networks)]
+    # Not side by side: the last digits of decoders, and with them the spikes, depend on threads of linear algebra.
+    drawn = {job: _draw(*job, courses[job[0]], seed) for job in jobs}
 
     def one(job: tuple[str, int]) -> FollowTraining:
-        return _learn(*job, courses[job[0]], seed, keep, progress)
+        return _learn(drawn[job], *job, courses[job[0]], seed, keep, progress)
 
     with ThreadPoolExecutor(n_jobs or os.cpu_count() or 1) as pool:
         done = dict(zip(jobs, pool.map(one, jobs), strict=True))
@@ -154,20 +157,25 @@ def _short(name: str) -> str:
     return name.replace(" ", "_")
 
 
+def _draw(name: str, k: int, course: Course, seed: int) -> FollowNetwork:
+    """A network that has learned nothing."""
+    rng = np.random.default_rng([seed, list(LESSONS).index(name), k])
+    return draw_follower(LESSONS[name], course.n_units, rng)
+
+
 def _learn(
-    name: str, k: int, course: Course, seed: int, keep: Path | None, progress: bool, **options: bool
-) -> FollowTraining:
+    network: FollowNetwork, name: str, k: int, course: Course, seed: int, keep: Path | None, progress: bool,
+    **options: bool,
+) -> FollowTraining:  # fmt: skip
     """One network, its checkpoint named by what it learns."""
     lesson = LESSONS[name]
-    which = list(LESSONS).index(name)
-    network = draw_follower(lesson, course.n_units, np.random.default_rng([seed, which, k]))
     told = "".join(f"_no_{option}" for option in options) + f"_{seed}_{course.seconds:g}_{course.learning_rate:g}"
     looks = [t for t in _LOOKS if t <= 0.4 * course.seconds] + [course.seconds]
     return train_follow(
         network, lesson.dynamics, lesson.commands, seconds=course.seconds, learning_rate=course.learning_rate,
         tau_error=course.tau_error, anew=lesson.anew, looks=looks,
         checkpoint=None if keep is None else keep / f"{_short(name)}_{k}{told}.npz",
-        rng=np.random.default_rng([seed, 10 + which, k]), progress=progress, **options,
+        rng=np.random.default_rng([seed, 10 + list(LESSONS).index(name), k]), progress=progress, **options,
     )  # fmt: skip
 
 
@@ -197,9 +205,10 @@ def _measured(trainings: list[FollowTraining], name: str, size: Sizes, seed: int
 def _controls(size: Sizes, seed: int, keep: Path | None, progress: bool) -> dict[str, float]:
     """Errors of networks that could not learn: without a rate (with feedback) and without feedback (without)."""
     lesson, course = LESSONS["linear"], size.linear._replace(seconds=size.control)
-    still = _learn("linear", 0, course._replace(learning_rate=0.0, seconds=40.0), seed, None, False)
+    network = _draw("linear", 0, course, seed)
+    still = _learn(network, "linear", 0, course._replace(learning_rate=0.0, seconds=40.0), seed, None, False)
     curve = still.curve["error"].values
-    alone = _learn("linear", 0, course, seed, keep, progress, feedback=False)
+    alone = _learn(network, "linear", 0, course, seed, keep, progress, feedback=False)
     off = free_errors(alone.network, lesson, size.n_trials, seed + 1000)
     return {
         "change without learning": float(curve[-5:].mean() / curve[:5].mean()),

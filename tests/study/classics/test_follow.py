@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from neurorec.study.classics.follow import Course, Sizes, _learn, show_follow
+from neurorec.study.classics.follow import Course, Sizes, _draw, _learn, show_follow
 from neurorec.study.classics.follow_measures import (
     LESSONS,
     cycle_of,
@@ -64,7 +64,8 @@ def test_it_goes_on_from_what_it_kept(findings, monkeypatch):
     kept = sorted(p.name for p in (folder / "checkpoints").iterdir())
     assert len(kept) == 4  # three networks, and the one that learned without feedback
     monkeypatch.setattr("neurorec.training.follow._trial", lambda *_: pytest.fail("nothing is left to learn"))
-    again = _learn("linear", 1, SIZES.linear, 0, folder / "checkpoints", False)
+    which = "linear", 1, SIZES.linear, 0
+    again = _learn(_draw(*which), *which, folder / "checkpoints", False)
     shown = first.data["linear_followed"]["error"].values[1, -1]
     assert errors_while_learning([again])["error"].values[0, -1] == shown
 
