@@ -127,10 +127,13 @@ def _signal_terms(recording: xr.Dataset, left_out: dict[str, str]) -> list[Term]
     stretch = _longest_stretch(recording)
     terms: list[Term] = []
     for name in signals(recording):
-        values = recording[name].values.reshape(recording.sizes["time"], -1)
+        values = recording[name].values
+        values = values.reshape(len(values), values[:1].size)
         known = np.isfinite(values).all(axis=1).mean()
         if recording[name].attrs.get("role") == "output":
             left_out[name] = "made of the recorded activity itself"
+        elif not values.size:
+            left_out[name] = "without channels"
         elif known < _LEAST_COVERAGE:
             left_out[name] = f"known in only {known:.0%} of the bins"
         elif np.nanmax(values) == np.nanmin(values):

@@ -211,7 +211,7 @@ class Convolutional(eqx.Module):
                 drive = drive + _up(convolve(before[k + 1], self.top_down[k]))
             after.append(jax.nn.relu(drive))
             seen = _down(after[-1]) if k + 1 < len(self.bias) else seen
-        flat = [part.reshape(*part.shape[:-3], -1) for part in after]
+        flat = [part.reshape(*part.shape[:-3], size) for part, size in zip(after, self._sizes)]
         return jnp.concatenate(flat, axis=-1)
 
     @eqx.filter_jit
@@ -256,7 +256,8 @@ def convolve(maps: Array, kernel: Array) -> Array:
     >>> convolve(jnp.arange(4.0).reshape(1, 4, 1), jnp.ones((3, 3, 1, 1)))[0, :, 0].tolist()
     [1.0, 3.0, 6.0, 5.0]
     """
-    flat = maps.reshape(-1, *maps.shape[-3:])  # a convolution has one axis of images
+    of = jnp.result_type(maps, kernel)  # which a convolution does not see to
+    flat, kernel = maps.reshape(-1, *maps.shape[-3:]).astype(of), kernel.astype(of)  # and it has one axis of images
     found = jax.lax.conv_general_dilated(flat, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
     return found.reshape(*maps.shape[:-1], kernel.shape[-1])
 

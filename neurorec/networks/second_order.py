@@ -95,7 +95,7 @@ class SecondOrder(eqx.Module):
     def step(self, state: Array, inputs: Array) -> Array:
         """The next state ``(..., unit)``."""
         # one matrix product over pairs (j, k) is far faster than a product of three factors
-        pairs = (state[..., :, None] * inputs[..., None, :]).reshape(*state.shape[:-1], -1)
+        pairs = (state[..., :, None] * inputs[..., None, :]).reshape(*state.shape[:-1], self.n_units * self.n_inputs)
         drive = pairs @ self.weights.reshape(self.n_units, -1).T + self.bias
         if self.recurrent is not None and self.input is not None:
             drive = drive + state @ self.recurrent.T + inputs @ self.input.T

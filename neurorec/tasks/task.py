@@ -153,6 +153,8 @@ def check_trials(trials: xr.Dataset) -> xr.Dataset:
     True
     """
     dims = {"inputs": ("trial", "time", "input"), "targets": ("trial", "time", "output"), "mask": ("trial", "time")}
+    if "time" not in trials.coords:
+        raise InputError("trials['time']", expected="times in s", found="nothing", remedy="see build_trials")
     for name, axes in {**dims, "duration": ("trial",)}.items():
         _check_variable(trials, name, axes)
     if trials.attrs.get("loss") not in LOSSES:

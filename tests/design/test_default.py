@@ -35,11 +35,13 @@ def test_uses_trials_and_signals_and_says_what_it_left_out(recording):
     recording["cue"] = ("trial", recording["start"].values + 0.3, {"units": "s"})
     recording["flat"] = ("time", np.zeros(recording.sizes["time"]))
     recording["rare"] = ("time", np.where(np.arange(recording.sizes["time"]) < 100, 1.0, np.nan))
+    recording["none"] = (("time", "channel"), np.zeros((recording.sizes["time"], 0)))
     terms, left_out = default_terms(recording)
     by_name = {getattr(t, "name", type(t).__name__): t for t in terms}
     assert set(by_name) == {"start", "cue", "running", "Drift", "History", "Coupling"}
     assert by_name["start"].by == ("stimulus", "choice")
-    assert set(left_out) == {"name", "count", "same", "late", "flat", "rare"}
+    assert set(left_out) == {"name", "count", "same", "late", "flat", "rare", "none"}
+    assert left_out["none"] == "without channels"
     assert "40 different words" in left_out["name"]
     assert design_matrix(recording, terms)["usable"].any()
 

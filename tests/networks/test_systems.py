@@ -64,6 +64,8 @@ def test_shapes_and_types_pass_through(system, inputs):
     lengths = (len(system.initial_state), system.n_outputs, system.n_units)
     assert [x.shape for x in shapes] == [(6, 2, n) for n in lengths]
     assert all(x.dtype == jnp.float32 for x in shapes)
+    nothing = jnp.zeros((0, lengths[0])), jnp.zeros((0, 3))
+    assert jax.eval_shape(lambda x, u: system.step(x, u), *nothing).shape == nothing[0].shape
 
 
 def test_noise_of_zero_is_no_noise(system, double, inputs):

@@ -61,6 +61,11 @@ def test_a_variable_that_is_missing_is_refused(name):
         check_trials(_trials().drop_vars(name))
 
 
+def test_trials_without_times_are_refused():
+    with pytest.raises(InputError, match=r"trials\['time'\]: expected times in s, found nothing"):
+        check_trials(_trials().drop_vars("time"))
+
+
 @pytest.mark.parametrize("name", ["inputs", "targets", "mask"])
 def test_axes_in_another_order_are_refused(name):
     trials = _trials()

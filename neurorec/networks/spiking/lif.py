@@ -247,10 +247,10 @@ class LIFNetwork(eqx.Module):
         pending = jnp.concatenate([pending[..., 1:, :, :], jnp.zeros_like(pending[..., :1, :, :])], axis=-3)
         slot = jnp.broadcast_to(jnp.asarray(synapses.delay) - 1, synapses.target.shape)
         pending = pending.at[..., slot, jnp.where(jnp.asarray(synapses.weight) < 0, 1, 0), synapses.target].add(
-            release * jnp.asarray(synapses.weight)
+            (release * jnp.asarray(synapses.weight)).astype(v.dtype)
         )
         after = jnp.where(spike, unit.reset, after)
-        parts = [after, *currents, waiting, spike, pending.reshape(*lead, -1), memory]
+        parts = [after, *currents, waiting, spike, pending.reshape(*lead, 2 * self.n_slots * n), memory]
         return jnp.concatenate([p.astype(v.dtype) for p in parts], axis=-1)
 
     def _release(self, memory: Array, sent: Array) -> tuple[Array, Array]:

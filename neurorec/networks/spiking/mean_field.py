@@ -219,10 +219,12 @@ class MatchedRates(eqx.Module):
         gap = self.threshold - self.reset
         spread = jnp.sqrt(jnp.maximum(variance, (_LEAST * gap) ** 2))
         low, half = (self.reset - mean) / spread + _SHIFT * coloured / spread**2, (gap / spread / 2)[..., None]
-        u = low[..., None] + half * (1 + jnp.asarray(_NODES))
+        u = low[..., None] + half * (1 + jnp.asarray(_NODES, dtype=low.dtype))
         # exp(u^2) (1 + erf u) = 2 exp(u^2 + ln Phi(sqrt(2) u))
         value = 2 * jnp.exp(jnp.minimum(u**2 + log_ndtr(np.sqrt(2) * u), _MOST))
-        return 1 / (self.refractory + self.tau * np.sqrt(np.pi) * ((half * value) @ jnp.asarray(_WEIGHTS)))
+        return 1 / (
+            self.refractory + self.tau * np.sqrt(np.pi) * ((half * value) @ jnp.asarray(_WEIGHTS, dtype=low.dtype))
+        )
 
     def settle(
         self, inputs: ArrayLike, *, start: ArrayLike | None = None, tolerance: float = 1e-3, n_iter: int = 4000
