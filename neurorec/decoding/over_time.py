@@ -100,6 +100,8 @@ def decode_over_time(
     >>> (decoded["correct"].mean("trial").sel(area="IT", time=[0.08, 0.2]).values > 0.8).tolist()
     [False, True]
     """
+    if "trial" not in recording.sizes:
+        raise SelectionError("recording", expected="trials", found="none", remedy="add them with add_trials")
     label, name = _labels(recording, target)
     group = np.zeros(label.size) if within is None else _labels(recording, within)[0]
     names = _areas(recording, areas, max(min_units, n_units or 0))
@@ -115,6 +117,10 @@ def decode_over_time(
         units = recording["area"].values == area
         found.append(_decode_groups(cut.activity[..., units], label, group, present, options))
         sizes.append(int(units.sum()) if n_units is None else n_units)
+    if not any(np.isfinite(one.probability).any() for one in found):
+        expected = "two training trials or more of every class in some window that they were recorded in"
+        remedy = "use fewer folds or units, another window, or leave rare classes out"
+        raise SelectionError("trials", expected=expected, found="none", remedy=remedy)
     classes = found[0].classes
     true = np.where(found[0].fold >= 0, np.searchsorted(classes, np.where(present, label, classes[0])), -1)
     columns = {k: v for k, v in recording.data_vars.items() if v.dims == ("trial",)}
@@ -257,6 +263,9 @@ def _areas(recording: xr.Dataset, areas: Sequence[str] | None, least: int) -> li
     sizes = dict(zip(names.tolist(), counts.tolist(), strict=True))
     wanted = [a for a in sizes if a not in ("", "root")] if areas is None else list(areas)
     kept = [a for a in wanted if sizes.get(a, 0) >= least]
+    if areas is None and not wanted:
+        remedy = "say where units are, or decode those of unknown area with areas=['']"
+        raise SelectionError("areas", expected="units whose area is known", found="none", remedy=remedy)
     if not kept or (areas is not None and len(kept) < len(wanted)):
         raise SelectionError(
             "areas",

@@ -275,7 +275,15 @@ def _check(x: NDArray, y: NDArray, n_folds: int) -> None:
             found=f"shapes {x.shape} and {y.shape}",
             remedy="align them",
         )
-    if (~np.isnan(y).any(axis=(2, 3))).sum(axis=1).min() < 2:
+    whole = (~np.isnan(y).any(axis=(2, 3))).sum(axis=1)
+    if not whole.size:
+        raise InputError(
+            "rates",
+            expected="conditions with two repeats in which every unit was recorded throughout",
+            found="none",
+            remedy="take a shorter window, or leave out units that were not recorded",
+        )
+    if whole.min() < 2:
         raise InputError(
             "rates", expected="two whole repeats of every condition", found="fewer", remedy="leave those conditions out"
         )

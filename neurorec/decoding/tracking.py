@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from neurorec.recording import InputError, SelectionError
+from neurorec.recording import InputError, SelectionError, check_recording
 from neurorec.recording import signals as signal_names
 
 _MARGIN = 0.1  # share of the bins by which a signal is shifted at least, to either side
@@ -154,6 +154,7 @@ def tracking_units(
     >>> dict(found["best_unit"].sizes), bool((found["best_p_value"].diff("rank") >= 0).all())
     ({'signal': 1, 'rank': 5}, True)
     """
+    check_recording(recording)
     values = _channels(recording, signals)
     fold = _folds(recording, n_folds, rng)
     n_units = recording.sizes["unit"]
@@ -203,6 +204,7 @@ def _channels(recording: xr.Dataset, names: Sequence[str] | str | None) -> dict[
         names = [name for name in known if recording[name].attrs.get("role") != "output"]
     names = [names] if isinstance(names, str) else list(names)
     strange = [name for name in names if name not in known]
+    names = [name for name in names if name in strange or recording[name].size]  # a signal may have no channel
     if strange or not names:
         expected = f"signals of the recording ({', '.join(known) or 'it has none'})"
         raise SelectionError("signals", expected=expected, found=", ".join(strange) or "none", remedy="name some")

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from neurorec.recording import BIN_TOLERANCE, InputError, SelectionError, first_offenders
+from neurorec.recording import BIN_TOLERANCE, InputError, SelectionError, check_recording, first_offenders
 
 
 class TrialWindows(NamedTuple):
@@ -57,7 +57,7 @@ def cut_windows(
     Raises
     ------
     SelectionError
-        The recording has no trials, or no such column.
+        The recording has no trials, or no such column, or none of the window's bins was recorded in any trial.
     InputError
         The window holds no bin.
 
@@ -71,11 +71,16 @@ def cut_windows(
     >>> cut.time.tolist(), cut.activity[..., 0].tolist()
     ([0.1, 0.2], [[0.0, 1.0], [2.0, 3.0]])
     """
+    check_recording(recording)
     if "trial" not in recording.sizes:
         raise SelectionError("recording", expected="trials", found="none", remedy="add them with add_trials")
     bin_width = float(recording["activity"].attrs["bin_width"])
     n_wide, n_step, first, last = _in_bins(window, width, step, bin_width)
     row = _bin_of(recording, _event_times(recording, event), np.arange(first, last), bin_width)
+    if not (row >= 0).any():
+        found = f"none in {row.shape[0]} trials"
+        remedy = "give times of the events on the recording's own clock, or another window"
+        raise SelectionError("window", expected="bins that were recorded in some trial", found=found, remedy=remedy)
     activity = recording["activity"].values.astype(np.float32)
     if "observed" in recording:
         activity = np.where(recording["observed"].values, activity, np.float32(np.nan))
@@ -130,5 +135,5 @@ def _bin_of(
     near &= time[np.maximum(row, 0)] > wanted - bin_width + slack
     held = owner[np.maximum(row, 0)]
     # A bin that belongs to another trial would put the same spikes on both sides of a fold edge.
-    near &= (held < 0) | (held == np.arange(event.size)[:, None])
+    near &= (held < 0) | (held == recording["trial"].values[:, None])
     return np.where(near, row, -1)

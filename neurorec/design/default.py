@@ -8,7 +8,7 @@ import xarray as xr
 from neurorec.design.bases import Basis, raised_cosine
 from neurorec.design.conditions import MOST_LEVELS, is_quantity, levels
 from neurorec.design.terms import Coupling, Drift, Event, History, Signal, Term
-from neurorec.recording import signals, trial_columns
+from neurorec.recording import SelectionError, check_recording, signals, trial_columns
 
 _FEWEST_TRIALS = 5  # per value of a condition: fewer cannot be spread over training and test folds
 _MOST_FUNCTIONS = 12  # of an event's kernel
@@ -46,6 +46,11 @@ def default_terms(recording: xr.Dataset) -> DefaultDesign:
     -------
     DefaultDesign
 
+    Raises
+    ------
+    SelectionError
+        When no trial has a start and a stop.
+
     Examples
     --------
     >>> from neurorec.recording import recording_from_arrays
@@ -55,7 +60,8 @@ def default_terms(recording: xr.Dataset) -> DefaultDesign:
     """
     left_out: dict[str, str] = {}
     terms: list[Term] = []
-    if "trial" in recording.dims and not recording.attrs.get("trials_are_blocks"):
+    check_recording(recording)
+    if recording.sizes.get("trial") and not recording.attrs.get("trials_are_blocks"):
         terms += _event_terms(recording, left_out)
     terms += _signal_terms(recording, left_out)
     basis = _past(recording)
@@ -64,7 +70,11 @@ def default_terms(recording: xr.Dataset) -> DefaultDesign:
 
 def _event_terms(recording: xr.Dataset, left_out: dict[str, str]) -> list[Term]:
     """The start of the trial by every condition, and every further event of the trial."""
-    duration = float(np.nanmedian((recording["stop"] - recording["start"]).values))
+    lasts = (recording["stop"] - recording["start"]).values
+    if not np.isfinite(lasts).any():
+        remedy = "give their times, or leave the trials out"
+        raise SelectionError("trials", expected="some with a start and a stop", found="none", remedy=remedy)
+    duration = float(np.nanmedian(lasts))
     width = recording["activity"].attrs["bin_width"]
     conditions, events = [], []
     for name in trial_columns(recording):
@@ -128,6 +138,9 @@ def _signal_terms(recording: xr.Dataset, left_out: dict[str, str]) -> list[Term]
     terms: list[Term] = []
     for name in signals(recording):
         values = recording[name].values
+        if values.dtype.kind not in "biuf":
+            left_out[name] = f"no numbers (dtype {values.dtype})"
+            continue
         values = values.reshape(len(values), values[:1].size)
         known = np.isfinite(values).all(axis=1).mean()
         if recording[name].attrs.get("role") == "output":

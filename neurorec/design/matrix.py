@@ -80,7 +80,7 @@ def design_matrix(recording: xr.Dataset, terms: Sequence[Term], *, edges: str = 
     design.attrs = {**counts, **settings}
     if not usable.any():
         raise SelectionError(
-            "design", expected="some usable bins", found=f"none ({_said(counts)})", remedy="shorten the windows"
+            "design", expected="some usable bins", found=f"none ({_said(counts)})", remedy=_remedy(counts)
         )
     return design
 
@@ -120,7 +120,18 @@ def _usable(
 
 
 def _said(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count} {name.removeprefix('n_bins_').replace('_', ' ')}" for name, count in counts.items())
+    words = {name: name.removeprefix("n_bins_").replace("_", " ") for name in counts if name != "n_bins"}
+    return f"of {counts['n_bins']} bins {', '.join(f'{counts[name]} {word}' for name, word in words.items())}"
+
+
+def _remedy(counts: dict[str, int]) -> str:
+    """What would help most."""
+    remedies = {
+        "n_bins_outside_trials": "give times of trials on the recording's own clock",
+        "n_bins_at_edges": "shorten the windows of the terms, or pass edges='zero'",
+        "n_bins_missing_signal": "leave out the signal that is missing",
+    }
+    return remedies[max(remedies, key=lambda name: counts[name])]
 
 
 def _feature_coordinates(terms: Sequence[Term], columns: list[Columns]) -> dict:

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from neurorec.recording.aligning import assign_trials
-from neurorec.recording.errors import RecordingError
+from neurorec.recording.errors import RecordingError, first_offenders
 from neurorec.recording.schema import check_recording
 
 
@@ -80,23 +80,35 @@ def recording_from_arrays(
             "activity", expected="two axes (time, unit)", found=f"{activity.ndim}", remedy="pass a matrix"
         )
     n_time, n_unit = activity.shape
-    time = np.arange(n_time) * bin_width if time is None else np.asarray(time, dtype=float)
+    if not bin_width > 0:
+        raise RecordingError(
+            "bin_width", expected="a positive number of seconds", found=str(bin_width), remedy="try 0.01"
+        )
+    time = np.arange(n_time) * bin_width if time is None else _along("time", np.asarray(time, float), n_time, "bins")
+    unit = np.arange(n_unit) if unit is None else np.asarray(unit)
     if segment is None:
         segment = np.concatenate([[0], np.cumsum(np.abs(np.diff(time) - bin_width) > 1e-3 * bin_width)])[:n_time]
     recording = xr.Dataset(
         {"activity": (("time", "unit"), activity, {"kind": kind, "units": units, "bin_width": float(bin_width)})},
         coords={
             "time": ("time", time, {"units": "s"}),
-            "segment": ("time", np.asarray(segment, dtype=np.int64)),
-            "unit": ("unit", np.arange(n_unit) if unit is None else np.asarray(unit)),
-            "area": ("unit", np.full(n_unit, area) if isinstance(area, str) else np.asarray(area, dtype=str)),
+            "segment": ("time", _along("segment", np.asarray(segment, dtype=np.int64), n_time, "bins")),
+            "unit": ("unit", _along("unit", unit, n_unit, "units")),
+            "area": ("unit", _areas([area] * n_unit if isinstance(area, str) else area, n_unit)),
         },
         attrs=dict(attrs or {}),
     )
     if observed is not None:
-        recording["observed"] = (("time", "unit"), np.asarray(observed, dtype=bool))
+        seen = np.asarray(observed, dtype=bool)
+        if seen.shape != activity.shape:
+            found = f"shape {seen.shape}"
+            raise RecordingError("observed", expected=f"shape {activity.shape}", found=found, remedy="match activity")
+        recording["observed"] = (("time", "unit"), seen)
     for name, values in (signals or {}).items():
-        values = np.asarray(values)
+        if name in (*recording.variables, "trial", "trial_id", "start", "stop", "observed"):
+            remedy = "choose another one"
+            raise RecordingError("signals", expected="names of their own", found=name, remedy=remedy)
+        values = _along(f"signals[{name!r}]", np.asarray(values), n_time, "bins", most=2)
         recording[name] = (("time", f"{name}_channel")[: values.ndim], values)
     if trials is not None:
         recording = add_trials(recording, trials)
@@ -127,18 +139,51 @@ def add_trials(recording: xr.Dataset, trials: pd.DataFrame) -> xr.Dataset:
             remedy="rename the columns that hold the trials' times",
         )
     start, stop = trials["start"].to_numpy(float), trials["stop"].to_numpy(float)
-    ids = trials.index.to_numpy(np.int64)
+    ids = _trial_ids(trials.index)
     which = assign_trials(recording["time"].values, start, stop)
     recording = recording.assign_coords(
         trial=("trial", ids), trial_id=("time", np.where(which >= 0, ids[which], -1).astype(np.int64))
     )
-    for name in trials.columns:
-        values = trials[name].to_numpy(copy=True)
-        if values.dtype.kind not in "biuf":
-            values = values.astype(str)
+    for name in map(str, trials.columns):
+        values = _storable(trials[name])
         free = name if name not in recording.variables else f"trial_{name}"
         recording[free] = ("trial", values, {"units": "s"} if name in ("start", "stop") else {})
     return recording
+
+
+def _along(name: str, values: NDArray, n: int, what: str, *, most: int = 1) -> NDArray:
+    """Values whose first axis is as long as that of the activity."""
+    if not 1 <= values.ndim <= most or len(values) != n:
+        expected = f"one value for each of the {n} {what}" + (", or channels of it" if most > 1 else "")
+        raise RecordingError(name, expected=expected, found=f"shape {values.shape}", remedy="match it to activity")
+    return values
+
+
+def _areas(area: Sequence[str], n_unit: int) -> NDArray[np.str_]:
+    """Names of areas, "" where there is none."""
+    names = np.asarray(area, dtype=object)
+    return np.array(["" if pd.isna(name) else str(name) for name in _along("area", names, n_unit, "units")], dtype=str)
+
+
+def _trial_ids(index: pd.Index) -> NDArray[np.int64]:
+    if not pd.api.types.is_integer_dtype(index.dtype) or index.hasnans or (index < 0).any() or not index.is_unique:
+        remedy = "number them, or call reset_index(drop=True)"
+        again = index[index.duplicated()]
+        found = f"{first_offenders(again)} again" if again.size else first_offenders(index)
+        raise RecordingError("trials", expected="an index of ids >= 0, each once", found=found, remedy=remedy)
+    return index.to_numpy(np.int64)
+
+
+def _storable(column: pd.Series) -> NDArray:
+    """A trial column as numbers, booleans or strings; what is missing is NaN or "", never a word of its own."""
+    missing = column.isna().to_numpy()
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
+        return column.to_numpy(copy=True)
+    if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
+        return column.to_numpy(float, na_value=np.nan) if missing.any() else column.to_numpy(copy=True)
+    if pd.api.types.is_bool_dtype(column.dtype) and not missing.any():
+        return column.to_numpy(bool)
+    return np.array(["" if gone else str(value) for value, gone in zip(column, missing, strict=True)], dtype=str)
 
 
 def add_blocks(recording: xr.Dataset, length: float) -> xr.Dataset:

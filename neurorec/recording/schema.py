@@ -73,6 +73,9 @@ def _check_activity(recording: xr.Dataset) -> None:
         _refuse("activity", "dimensions (time, unit)", str(activity.dims), "transpose or rename them")
     if activity.dtype.kind not in "biuf":
         _refuse("activity", "numbers", f"dtype {activity.dtype}", "convert it to float")
+    if not activity.size:
+        found, remedy = f"{activity.sizes['time']} bins of {activity.sizes['unit']} units", "choose more bins or units"
+        _refuse("activity", "at least one bin of one unit", found, remedy)
     missing = {"kind", "units", "bin_width"} - set(activity.attrs)
     if missing:
         _refuse("activity.attrs", "kind, units and bin_width", f"no {', '.join(sorted(missing))}", remedy)

@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from neurorec.recurrence.controls.blocks import partition
+from neurorec.recurrence.controls.blocks import BLOCKS, partition
 from neurorec.recurrence.fitting import null_fit
 from neurorec.recurrence.measures import MAIN, MEASURES, gather_deviances, measure_all
 from neurorec.recurrence.problem import N_DRAWS, PENALTIES, Problem, pose_problem
@@ -142,7 +142,7 @@ def collect_benefit(problem: Problem, recording: xr.Dataset, fits: dict[str, xr.
     for name, values in measure_all(base, deviance, scored).items():
         said = {"long_name": MEASURES[name].label, "says": MEASURES[name].says, "kind": MEASURES[name].kind}
         result[name] = ("unit", values, said)
-    if "unique_partners" in result:
+    if all(f"unique_{block}" in result for block in BLOCKS):
         blocks = {name: value for name, value in deviance.items() if "+" in name} | {"": deviance["uncoupled"]}
         result["shared_blocks"] = ("unit", partition(base, blocks, scored)["shared"])
     p_value = unit_p_values(np.where(scored, deviance["uncoupled"] - deviance["coupled"], np.nan))

@@ -296,7 +296,8 @@ def _fit_alike(
     out.fitted[first:, units] = expected / zero
     if weight is None:
         return
-    draws = np.einsum("dt,tlu->ldu", weight, sample.products, optimize=True) / (weight @ sample.pairs).T[:, :, None]
+    pairs = np.maximum(weight @ sample.pairs, 1).T[:, :, None]  # a lag may lie in no trial that was drawn
+    draws = np.einsum("dt,tlu->ldu", weight, sample.products, optimize=True) / pairs
     again, _ = fit_curve(draws.reshape(len(draws), -1), sample, settings, first, n_components, refine=False)
     taus, status = _mean_tau(again).reshape(len(weight), -1), again.status.reshape(len(weight), -1)
     low, high = interval_of_draws(taus, status, settings.level, len(sample.pairs))
@@ -362,7 +363,8 @@ def _choose(sample: Autocovariance, settings: Settings, first: NDArray) -> NDArr
                 decay, expected = fit_curve(train[:, units], sample, settings, int(k), n)
                 miss = target - (expected - back @ train[: int(k), units])
                 errors.append(np.where(decay.status == CONVERGED, weight[int(k) :] @ miss**2, np.inf))
-            gain[held_out, units] = np.where(np.isfinite(errors[1]), errors[0] - errors[1], -np.inf)
+            one, two = errors
+            gain[held_out, units] = np.subtract(one, two, out=np.full(two.shape, -np.inf), where=np.isfinite(two))
     usable = np.isfinite(gain).all(axis=0)
     gain[:, ~usable] = 0.0
     error = gain.std(axis=0, ddof=1) / np.sqrt(_N_FOLDS)

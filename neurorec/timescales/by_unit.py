@@ -271,7 +271,7 @@ def _mean_correlation(
     units = np.flatnonzero(valid)
     if rng is not None and units.size:
         units = units[rng.integers(units.size, size=units.size)]
-    mean = (joined[:, units] / joined[0, units]).mean(axis=1)
+    mean = (joined[:, units] / joined[0, units]).mean(axis=1) if units.size else np.full(len(joined), np.nan)
     size = np.bincount(share, minlength=len(samples))
     expected = sum(n * s.expected for n, s in zip(size, samples, strict=True)) / size.sum()
     pairs = sum(n * s.pairs.sum(axis=0) for n, s in zip(size, samples, strict=True)) / size.sum()

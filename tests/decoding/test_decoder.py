@@ -146,3 +146,14 @@ def test_given_folds_are_used(recording):
     rng = np.random.default_rng(0)
     found = decode_over_time(recording, "stimulus", folds=folds, window=(0.1, 0.2), rng=rng)
     np.testing.assert_array_equal(found["fold"], folds)
+
+
+def test_what_leaves_nothing_to_decode_is_said(recording):
+    rng = np.random.default_rng(0)
+    with pytest.raises(SelectionError, match="recording: expected trials, found none"):
+        decode_over_time(recording.drop_dims("trial").drop_vars("trial_id"), "stimulus", rng=rng)
+    with pytest.raises(SelectionError, match=r"areas=\[''\]"):
+        decode_over_time(recording.assign_coords(area=("unit", [""] * recording.sizes["unit"])), "stimulus", rng=rng)
+    few = recording.isel(time=recording["trial_id"].values < 3)
+    with pytest.raises(SelectionError, match="two training trials or more of every class"):
+        decode_over_time(few, "stimulus", window=(0, 0.05), n_folds=2, rng=rng)

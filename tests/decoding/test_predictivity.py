@@ -106,3 +106,8 @@ def test_the_labelled_form_keeps_units_and_leaves_out_what_has_no_repeats(record
     assert np.isnan(found["explained"].sel(time=slice(0, 0.05))).mean() > 0.3
     with pytest.raises(SelectionError, match="features"):
         unit_predictivity(recording, "condition", features[1:], rng=rng)
+
+
+def test_no_condition_with_repeats_is_refused():
+    with pytest.raises(InputError, match="conditions with two repeats in which every unit was recorded throughout"):
+        predictivity_over_time(np.zeros((0, 3)), np.zeros((0, 2, 4, 5)), rng=np.random.default_rng(0))

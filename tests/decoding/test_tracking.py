@@ -134,3 +134,13 @@ def test_what_cannot_be_asked_is_refused(recording):
         tracking_units(recording, n_best=0, rng=rng)
     with pytest.raises(SelectionError, match="add_blocks"):
         tracking_units(recording_from_arrays(np.ones((5, 1)), bin_width=0.1, signals={"x": np.ones(5)}), rng=rng)
+
+
+def test_a_signal_without_channels_is_passed_over():
+    rng = np.random.default_rng(0)
+    trials = pd.DataFrame({"start": np.arange(10) * 1.0, "stop": np.arange(10) + 1.0})
+    given = {"empty": np.zeros((100, 0)), "pupil": rng.standard_normal(100)}
+    recording = recording_from_arrays(rng.random((100, 3)), bin_width=0.1, trials=trials, signals=given, kind="rates")
+    assert tracking_units(recording, n_shuffles=5, rng=rng)["signal"].values.tolist() == ["pupil"]
+    with pytest.raises(SelectionError, match="signals"):
+        tracking_units(recording, "empty", n_shuffles=5, rng=rng)

@@ -60,3 +60,18 @@ def test_what_cannot_be_cut_is_said():
         cut_windows(make([0.0]), event=[1.0, 2.0])
     with pytest.raises(SelectionError, match="trials"):
         cut_windows(recording_from_arrays(np.ones((5, 1)), bin_width=0.1, area=["V1"]))
+
+
+def test_ids_of_trials_need_not_be_their_places():
+    """As in a file whose trials are numbered from 1, or a recording of which some trials were taken."""
+    recording = make([0.0, 0.5, 1.0])
+    ids = np.array([7, 1, 2])
+    owner = recording["trial_id"].values
+    renamed = recording.assign_coords(trial=ids, trial_id=("time", np.where(owner >= 0, ids[owner], -1)))
+    there = cut_windows(renamed, window=(0, 0.5)).activity
+    np.testing.assert_array_equal(there[..., 0], np.arange(15).reshape(3, 5))
+
+
+def test_trials_on_another_clock_are_refused():
+    with pytest.raises(SelectionError, match="expected bins that were recorded in some trial, found none in 2 trials"):
+        cut_windows(make([0.0, 1.0]), event=[1e4, 1e4 + 1])

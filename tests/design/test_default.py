@@ -105,3 +105,25 @@ def test_every_term_survives_a_file(recording):
 def test_a_wrong_key_is_named(table, word):
     with pytest.raises(InputError, match=word):
         terms_from_config([table])
+
+
+def test_what_no_term_can_be_made_of_is_left_out_or_said(recording):
+    recording["state"] = ("time", np.where(np.arange(recording.sizes["time"]) % 2, "run", "rest"))
+    assert "no numbers" in default_terms(recording).left_out["state"]
+    none = recording.isel(trial=slice(0, 0)).assign_coords(trial_id=("time", np.full(recording.sizes["time"], -1)))
+    assert not any(isinstance(term, Event) for term in default_terms(none).terms)
+    with pytest.raises(InputError, match="some with a start and a stop"):
+        default_terms(recording.assign(stop=("trial", np.full(40, np.nan))))
+
+
+@pytest.mark.parametrize(
+    ("change", "remedy"),
+    [
+        ({"trial_id": ("time", np.full(2400, -1))}, "on the recording's own clock"),
+        ({"segment": ("time", np.arange(2400))}, "edges='zero'"),
+    ],
+)
+def test_no_usable_bin_is_said_with_what_would_help(recording, change, remedy):
+    assert recording.sizes["time"] == 2400
+    with pytest.raises(InputError, match=f"of 2400 bins 0 used.*{remedy}"):
+        design_matrix(recording.assign_coords(change), [History(Basis("gaussian", 2, (0.02, 0.1), "log"))])

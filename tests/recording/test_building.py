@@ -80,3 +80,44 @@ def test_blocks_replace_trials_and_need_a_length():
     assert "side" not in blocks
     with pytest.raises(RecordingError, match="at least one bin"):
         add_blocks(recording, 0.01)
+
+
+def test_a_missing_value_of_a_trial_column_is_no_word():
+    table = pd.DataFrame({"start": [0.0, 0.5, 1.0], "stop": [0.5, 1.0, 1.5], "side": ["left", None, np.nan]})
+    table["count"] = pd.array([3, None, 5], dtype="Int64")
+    table["hit"] = pd.array([True, None, False], dtype="boolean")
+    table["sure"] = pd.array([True, True, False], dtype="boolean")
+    recording = recording_from_arrays(np.ones((15, 1)), bin_width=0.1, area=[np.nan], trials=table)
+    assert recording["side"].values.tolist() == ["left", "", ""]
+    np.testing.assert_array_equal(recording["count"], [3.0, np.nan, 5.0])
+    assert recording["hit"].values.tolist() == ["True", "", "False"]
+    assert recording["sure"].dtype == bool
+    assert recording["area"].values.tolist() == [""]
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        ({"bin_width": 0.0}, "bin_width"),
+        ({"area": ["V1"]}, "area"),
+        ({"unit": [1, 2, 3]}, "unit"),
+        ({"time": [0.0, 0.1]}, "time"),
+        ({"segment": [0]}, "segment"),
+        ({"observed": np.ones((20, 1))}, "observed"),
+        ({"signals": {"running": np.zeros(19)}}, "running"),
+        ({"signals": {"running": np.zeros((20, 2, 2))}}, "running"),
+        ({"signals": {"activity": np.zeros(20)}}, "names of their own"),
+        ({"trials": pd.DataFrame({"start": [0.0], "stop": [1.0]}, index=["first"])}, "first"),
+        ({"trials": pd.DataFrame({"start": [0.0, 1.0], "stop": [1.0, 2.0]}, index=[4, 4])}, "4 again"),
+        ({"trials": pd.DataFrame({"start": [0.0], "stop": [1.0]}, index=[-1])}, "ids >= 0"),
+    ],
+)
+def test_what_does_not_fit_is_named(given, word):
+    with pytest.raises(RecordingError, match=word):
+        recording_from_arrays(np.zeros((20, 2)), **({"bin_width": 0.1} | given))
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0)])
+def test_an_empty_recording_is_none(shape):
+    with pytest.raises(RecordingError, match="at least one bin of one unit"):
+        recording_from_arrays(np.zeros(shape), bin_width=0.1)

@@ -217,3 +217,11 @@ def test_a_result_survives_its_steps_being_saved(small, result, tmp_path):
         save_dataset(fit_step(problem, step, fits), tmp_path / f"{step}.nc")
         fits[step] = load_dataset(tmp_path / f"{step}.nc")
     xr.testing.assert_identical(collect_benefit(problem, small.recording, fits), result)
+
+
+def test_blocks_without_the_full_model_have_no_shares(small):
+    result = recurrence_benefit(
+        small.recording, small.design, n_folds=2, n_inner_folds=2, penalties=(1.0,), steps=["blocks"], progress=False
+    )
+    assert "unique_partners" in result
+    assert "shared_blocks" not in result

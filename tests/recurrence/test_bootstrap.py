@@ -116,3 +116,13 @@ def test_cliffs_delta_of_several_areas_is_the_mean_over_the_others():
     found = effect_sizes(value, area, np.tile(np.arange(4), 15), n_draws=2, rng=draws)
     a, b, c = (value[area == name] for name in "ABC")
     np.testing.assert_allclose(found.estimate["cliffs_delta"][0], (cliffs_delta(a, b) + cliffs_delta(a, c)) / 2)
+
+
+@pytest.mark.parametrize("areas", [["A", "A", "B", "B"], ["A", "B", "C", "D"]])
+def test_nothing_to_compare_is_no_areas(areas):
+    """Benefits that are missing throughout, or areas of one unit each."""
+    value = np.full(4, np.nan) if areas[1] == "A" else np.arange(4.0)
+    found = hierarchical_bootstrap(value, areas, ["s"] * 4, n_draws=5, rng=rng())
+    assert found.areas == []
+    assert found.estimate.size == found.low.size == 0
+    assert effect_sizes(value, areas, ["s"] * 4, n_draws=5, rng=rng()).estimate["cliffs_delta"].size == 0

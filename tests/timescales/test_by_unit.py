@@ -116,3 +116,19 @@ def test_what_cannot_be_done_is_refused(recording):
         intrinsic_timescale(whole, bin_width=0.01, min_spikes=0, rng=rng, progress=False)
     with pytest.raises(InputError, match="trials"):
         cut_rows(whole, window=(0, 1))
+
+
+def test_what_never_varies_has_no_timescale(ornstein_uhlenbeck):
+    """Neither warnings, nor a model chosen by an error that is infinite twice."""
+    rng = np.random.default_rng(0)
+    values = ornstein_uhlenbeck(12, 10, 0.1, rng, 3)
+    values[..., 2] = 1.0
+    trials = pd.DataFrame({"start": np.arange(12) * 0.5, "stop": np.arange(12) * 0.5 + 0.5})
+    recording = recording_from_arrays(
+        values.reshape(120, 3), bin_width=0.05, area=["V1", "V1", "PPC"], trials=trials, kind="rates"
+    )
+    options = {"n_draws": 10, "rng": rng, "progress": False}
+    units = intrinsic_timescale(recording, model="auto", **options)
+    assert np.isnan(units["tau"].values[2])
+    areas = timescale_by_area(recording, units, **options)
+    assert np.isnan(areas["autocorrelation"].sel(area="PPC")).all()

@@ -222,6 +222,9 @@ def draw_units(units: Units, n_draws: int, rng: np.random.Generator) -> Iterator
     >>> [members.size for members in next(draw_units(units, 1, np.random.default_rng(0)))]
     [2, 2]
     """
+    if not units.areas:
+        yield from ([] for _ in range(n_draws))
+        return
     order = np.lexsort((units.session, units.area))
     n_areas, n_sessions = len(units.areas), int(units.session.max(initial=-1)) + 1
     size = np.zeros((n_areas, n_sessions), dtype=np.int64)
