@@ -8,7 +8,8 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from neurorec.recording import InputError
-from neurorec.tasks.scoring import check_outputs, fraction_of_steps, rate_by
+from neurorec.tasks.given import are_numbers, check_count, check_rng
+from neurorec.tasks.scoring import fraction_of_steps, highest, rate_by
 from neurorec.tasks.task import Loss, build_trials
 
 LETTERS = "ABCDEF"
@@ -30,6 +31,11 @@ class Counting:
     dt : float
         Time per letter, s.
 
+    Raises
+    ------
+    InputError
+        Numbers that are not above 0.
+
     Examples
     --------
     >>> task = Counting(n_repeats=3)
@@ -46,9 +52,11 @@ class Counting:
     score_name: ClassVar[str] = "fraction of letters predicted"
 
     def __post_init__(self) -> None:
-        if min(self.n_repeats, self.n_words) < 1 or self.dt <= 0:
-            found = f"n_repeats {self.n_repeats}, n_words {self.n_words}, dt {self.dt}"
+        if not are_numbers(self.n_repeats, self.n_words, self.dt) or min(self.n_repeats, self.n_words, self.dt) <= 0:
+            found = f"n_repeats {self.n_repeats!r}, n_words {self.n_words!r}, dt {self.dt!r}"
             raise InputError("Counting", expected="numbers above 0", found=found, remedy="try n_repeats=4")
+        object.__setattr__(self, "n_repeats", check_count("n_repeats", self.n_repeats, remedy="try 4"))
+        object.__setattr__(self, "n_words", check_count("n_words", self.n_words, remedy="try 10"))
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -80,10 +88,11 @@ class Counting:
 
         ``position (trial, time)`` is the place in its word of the letter to be predicted, from 1.
         """
+        n_trials, rng = check_count("n_trials", n_trials, least=0), check_rng(rng)
         word = np.array([0] + [1] * self.n_repeats + [2])
         which = rng.integers(0, 2, (n_trials, self.n_words + 1))
         n_steps = word.size * self.n_words
-        letter = (3 * which[:, :, None] + word).reshape(n_trials, -1)[:, : n_steps + 1]
+        letter = (3 * which[:, :, None] + word).reshape(n_trials, n_steps + word.size)[:, : n_steps + 1]
         coded = np.eye(len(LETTERS), dtype=np.float32)[letter]
         mask = np.ones((n_trials, n_steps))
         position = np.broadcast_to(np.arange(1, n_steps + 1) % word.size + 1, mask.shape)
@@ -102,4 +111,4 @@ class Counting:
         return rate_by(rows, "position", right, name="correct").rename(n_trials="n_steps")
 
     def _right(self, trials: xr.Dataset, outputs: ArrayLike) -> NDArray:
-        return check_outputs(trials, outputs).argmax(axis=-1) == trials["targets"].values.argmax(axis=-1)
+        return highest(trials, outputs) == trials["targets"].values.argmax(axis=-1)

@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from neurorec.recording import InputError
-from neurorec.tasks.scoring import check_outputs
+from neurorec.tasks.given import are_numbers, check_array, check_count, check_rng, plain
+from neurorec.tasks.scoring import highest
 from neurorec.tasks.task import Loss, build_trials
 from neurorec.tasks.timeline import check_noise, check_spans
 
@@ -119,16 +120,13 @@ class HardImages:
     score_name: ClassVar[str] = "fraction of images named right in the last step"
 
     def __post_init__(self) -> None:
-        wrong = [level for level in self.levels if not (0 <= level[0] < 1 and level[1] >= 0 and level[1] % 1 == 0)]
-        if not self.levels or wrong:
-            expected = "one or more pairs: a share from 0 to below 1, and a whole number of pieces"
-            raise InputError("levels", expected=expected, found=str(self.levels), remedy="such as ((0, 0), (0.4, 0))")
+        object.__setattr__(self, "levels", _levels(self.levels))
         if self.part not in PARTS:
             raise InputError("part", expected=f"one of {', '.join(PARTS)}", found=repr(self.part), remedy="choose one")
-        if self.side < _SIDE + 2:
-            expected = f"{_SIDE + 2} or more, so that a digit may lie a pixel off the middle"
-            raise InputError("side", expected=expected, found=str(self.side), remedy="the default is 12")
-        if self.patch < 1 or self.side % self.patch:
+        remedy = "a digit may lie a pixel off the middle; the default is 12"
+        object.__setattr__(self, "side", check_count("side", self.side, least=_SIDE + 2, remedy=remedy))
+        object.__setattr__(self, "patch", check_count("patch", self.patch, remedy="the default is 2"))
+        if self.side % self.patch:
             expected = f"pixels that divide the side, {self.side}"
             raise InputError("patch", expected=expected, found=str(self.patch), remedy="the default is 2")
         check_noise(self.noise)
@@ -164,12 +162,13 @@ class HardImages:
 
         No digit is shown again before all of its part have been.
         """
+        n_trials, rng = check_count("n_trials", n_trials, least=0), check_rng(rng)
         pool = part_of(self.part)
         rounds = [rng.permutation(pool) for _ in range(-(-n_trials // pool.size))]
         source = np.concatenate(rounds)[:n_trials] if rounds else pool[:0]
         level = rng.integers(0, len(self.levels), n_trials)
         hidden, pieces = (np.array([pair[k] for pair in self.levels])[level] for k in range(2))
-        image = self.compose(source, hidden, pieces, rng=rng).reshape(n_trials, 1, -1)
+        image = self.compose(source, hidden, pieces, rng=rng).reshape(n_trials, 1, self.side**2)
         n_steps = round(self.duration / self.dt)
         shape = (n_trials, n_steps, image.shape[2])
         inputs = np.broadcast_to(image, shape)
@@ -204,21 +203,26 @@ class HardImages:
         -------
         ndarray (image, row, column)
             0 to 1.
+
+        Raises
+        ------
+        InputError
+            Digits that are not there, shares outside 0 to 1, pieces below 0, or another number of either.
         """
+        source, hidden, pieces = _composed(source, hidden, pieces)
         known, pool, each = digits(), part_of(self.part), np.arange(len(source))
         image = np.zeros((len(source), self.side, self.side), dtype=np.float32)
         middle = (self.side - _SIDE) // 2
         corner = middle + rng.integers(-1, 2, (len(source), 2))
         image[_square(each, corner, _SIDE)] = known.image[source]
-        pieces = np.asarray(pieces)
-        for k in range(int(pieces.max(initial=0))):
+        for k in range(pieces.max(initial=0)):
             other = rng.choice(pool, each.size)
             cut, laid = (rng.integers(0, size - _PIECE + 1, (each.size, 2)) for size in (_SIDE, self.side))
             shown = (k < pieces) & (known.digit[other] != known.digit[source])
             piece = known.image[_square(other, cut, _PIECE)] * shown[:, None, None]
             where = _square(each, laid, _PIECE)
             image[where] = np.maximum(image[where], piece)
-        return self._hide(image, np.asarray(hidden, dtype=float), rng)
+        return self._hide(image, hidden, rng)
 
     def _hide(
         self, image: NDArray[np.float32], hidden: NDArray[np.float64], rng: np.random.Generator
@@ -231,17 +235,19 @@ class HardImages:
         return np.where(covered, grey, image)
 
     def score(self, trials: xr.Dataset, outputs: ArrayLike) -> float:
-        """Fraction of images whose digit has the largest output in the last step."""
-        return float(self._right(trials, outputs)[:, -1].mean())
+        """Fraction of images whose digit has the largest output in the last step; NaN without images."""
+        right = self._right(trials, outputs)[:, -1]
+        return float(right.mean()) if right.size else float("nan")
 
     def psychometric(self, trials: xr.Dataset, outputs: ArrayLike) -> xr.Dataset:
         """Fraction named right by level and step: ``correct (level, time)``, ``n_trials``, ``hidden``, ``pieces``."""
         right = self._right(trials, outputs)
         level = trials["level"].values
         known = np.unique(level)
+        means = [right[level == k].mean(axis=0) for k in known]
         return xr.Dataset(
             {
-                "correct": (("level", "time"), np.stack([right[level == k].mean(axis=0) for k in known])),
+                "correct": (("level", "time"), right[:0] if not known.size else np.stack(means)),
                 "n_trials": ("level", [int((level == k).sum()) for k in known]),
                 "hidden": ("level", [self.levels[k][0] for k in known]),
                 "pieces": ("level", [self.levels[k][1] for k in known]),
@@ -251,7 +257,42 @@ class HardImages:
 
     @staticmethod
     def _right(trials: xr.Dataset, outputs: ArrayLike) -> NDArray[np.bool_]:
-        return check_outputs(trials, outputs).argmax(axis=2) == trials["digit"].values[:, None]
+        return highest(trials, outputs) == trials["digit"].values[:, None]
+
+
+def _levels(levels: Any) -> tuple[Level, ...]:
+    """Levels as pairs of numbers, so that the task can be hashed whatever they came in."""
+    try:
+        pairs = [tuple(map(plain, level)) for level in levels]
+    except TypeError:
+        pairs = []
+    for pair in pairs:
+        if len(pair) != 2 or not are_numbers(*pair) or not (0 <= pair[0] < 1 and pair[1] >= 0 and pair[1] % 1 == 0):
+            pairs = []
+            break
+    if not pairs:
+        expected = "one or more pairs: a share from 0 to below 1, and a whole number of pieces"
+        raise InputError("levels", expected=expected, found=repr(levels), remedy="such as ((0, 0), (0.4, 0))")
+    return tuple((hidden, int(pieces)) for hidden, pieces in pairs)
+
+
+def _composed(
+    source: ArrayLike, hidden: ArrayLike, pieces: ArrayLike
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+    """What images are made of, one of each an image."""
+    which, share, number = (
+        check_array(name, values, "(image,)")
+        for name, values in (("source", source), ("hidden", hidden), ("pieces", pieces))
+    )
+    whole = (which % 1 == 0).all() and (number % 1 == 0).all()
+    inside = (which >= 0).all() and (which < digits().digit.size).all() and (number >= 0).all()
+    if which.ndim != 1 or share.shape != which.shape or number.shape != which.shape or not (whole and inside):
+        expected = f"(image,) each; digits 0 to {digits().digit.size - 1}, whole pieces of 0 or more"
+        found = f"shapes {which.shape}, {share.shape}, {number.shape}, or others"
+        raise InputError("source, hidden, pieces", expected=expected, found=found, remedy="see HardImages.compose")
+    if not ((share >= 0) & (share <= 1)).all():
+        raise InputError("hidden", expected="shares from 0 to 1", found="others", remedy="see HardImages.compose")
+    return which.astype(np.int64), share, number.astype(np.int64)
 
 
 def _square(

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.signal import lfilter
 
 from neurorec.recording import InputError
+from neurorec.tasks.given import are_numbers, check_count, check_rng
 from neurorec.tasks.narma import answers_by_target, check_stretches, linear_filter_score
 from neurorec.tasks.scoring import variance_explained
 from neurorec.tasks.task import Loss, build_trials
@@ -41,6 +42,12 @@ class MackeyGlass:
     dt : float
         Time step, s.
 
+    Raises
+    ------
+    InputError
+        Numbers that are not above 0, a delay that is no multiple of a tenth of the sampling, a duration of which the
+        washout leaves nothing.
+
     Examples
     --------
     >>> task = MackeyGlass(horizon=6)
@@ -65,10 +72,10 @@ class MackeyGlass:
     def __post_init__(self) -> None:
         check_stretches(self.duration, self.washout, self.dt)
         values = (self.tau, self.a, self.b, self.exponent, self.sampling, self.horizon)
-        if min(values) <= 0:
-            found = str(values)
+        if not are_numbers(*values) or min(values) <= 0:
             name = "tau, a, b, exponent, sampling, horizon"
-            raise InputError(name, expected="numbers above 0", found=found, remedy="see the defaults")
+            raise InputError(name, expected="numbers above 0", found=str(values), remedy="see the defaults")
+        object.__setattr__(self, "horizon", check_count("horizon", self.horizon))
         fine = self.tau / self.sampling * SUBSTEPS
         if abs(fine - round(fine)) > 1e-6 or round(fine) < 5:
             expected = f"a multiple of a tenth of the sampling, {self.sampling / SUBSTEPS:g}, five times it or more"
@@ -100,7 +107,8 @@ class MackeyGlass:
         return 0.5 + 0.5 * linear_filter_score(self)
 
     def sample(self, n_trials: int, *, rng: np.random.Generator) -> xr.Dataset:
-        """Make trials."""
+        """Make trials; refused where values do not stay finite."""
+        n_trials, rng = check_count("n_trials", n_trials, least=0), check_rng(rng)
         n_steps, washout = round(self.duration / self.dt), round(self.washout / self.dt)
         h = self.sampling / SUBSTEPS
         past = np.arange(-round(self.tau / h) - 1, 1) * h
@@ -108,7 +116,12 @@ class MackeyGlass:
         history = 0.9 + rng.uniform(0.1, 0.4, (n_trials, 1)) * np.sin(2 * np.pi * phase)
         first = rng.integers(round(TRANSIENT / h), round((TRANSIENT + PERIOD) / h), n_trials)
         window = first[:, None] + np.arange(n_steps + self.horizon) * SUBSTEPS
-        x = np.take_along_axis(self.integrate(history, int(window.max()) + 1), window, axis=1)[..., None]
+        with np.errstate(all="ignore"):  # what runs away is refused
+            values = self.integrate(history, int(window.max(initial=0)) + 1)
+        if not np.isfinite(values).all():
+            found, remedy = f"a {self.a:g}, b {self.b:g}, sampling {self.sampling:g}", "sample more often"
+            raise InputError("a, b, sampling", expected="values that stay finite", found=found, remedy=remedy)
+        x = np.take_along_axis(values, window, axis=1)[..., None]
         mask = np.ones((n_trials, n_steps))
         mask[:, :washout] = 0
         return build_trials(self, inputs=x[:, :n_steps], targets=x[:, self.horizon :], mask=mask)

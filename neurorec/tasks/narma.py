@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from neurorec.recording import InputError
+from neurorec.tasks.given import are_numbers, check_count, check_rng
 from neurorec.tasks.scoring import check_outputs, rate_by, variance_explained
 from neurorec.tasks.task import Loss, Task, build_trials
 
@@ -23,12 +24,29 @@ def linear_filter_score(task: Task, *, n_taps: int = 30) -> float:
     Least squares on the last ``n_taps`` steps of every input and a constant, over some 20,000 steps of trials that are
     always the same, scored on as many others.
 
+    Parameters
+    ----------
+    task : Task
+        One of a loss of squares, whose parameters can be hashed.
+    n_taps : int
+        Steps that the filter sees, 1 or more.
+
+    Returns
+    -------
+    float
+        Variance explained.
+
+    Raises
+    ------
+    InputError
+        For a number of taps that is not above 0.
+
     Examples
     --------
     >>> round((1 - linear_filter_score(NARMA())) ** 0.5, 2)
     0.38
     """
-    return _linear(cast(Hashable, task), n_taps)
+    return _linear(cast(Hashable, task), check_count("n_taps", n_taps))
 
 
 @lru_cache(maxsize=64)
@@ -68,6 +86,11 @@ class NARMA:
         From the trial's start; not asked, s.
     dt : float
         Time per step of the equation, s.
+
+    Raises
+    ------
+    InputError
+        A step that is not above 0, or a duration of which the washout leaves nothing.
 
     Examples
     --------
@@ -114,6 +137,7 @@ class NARMA:
 
     def sample(self, n_trials: int, *, rng: np.random.Generator) -> xr.Dataset:
         """Make trials; the target at step t is y(t+1)."""
+        n_trials, rng = check_count("n_trials", n_trials, least=0), check_rng(rng)
         n_steps, washout = round(self.duration / self.dt), round(self.washout / self.dt)
         u, y = np.zeros((n_trials, n_steps)), np.zeros((n_trials, n_steps))
         rows = np.arange(n_trials)
@@ -136,8 +160,9 @@ class NARMA:
 
 def check_stretches(duration: float, washout: float, dt: float) -> None:
     """Refuse a trial of which nothing is left behind the washout."""
-    if dt <= 0 or washout < 0 or round(duration / dt) <= round(washout / dt):
-        found = f"duration {duration:g}, washout {washout:g}, dt {dt:g}"
+    real = are_numbers(duration, washout, dt)
+    if not real or dt <= 0 or washout < 0 or round(duration / dt) <= round(washout / dt):
+        found = f"duration {duration!r}, washout {washout!r}, dt {dt!r}"
         expected = "dt > 0, washout >= 0 and a duration above it"
         raise InputError("duration, washout, dt", expected=expected, found=found, remedy="see the defaults")
 

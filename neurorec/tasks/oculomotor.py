@@ -8,6 +8,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from neurorec.recording import InputError
+from neurorec.tasks.given import check_count, check_number, check_rng
 from neurorec.tasks.scoring import check_outputs, variance_explained
 from neurorec.tasks.task import Loss, build_trials
 from neurorec.tasks.timeline import check_spans
@@ -61,8 +62,7 @@ class OculomotorIntegrator:
 
     def __post_init__(self) -> None:
         check_spans({"duration": self.duration, "pulse": self.pulse, "hold": self.hold}, dt=self.dt)
-        if not (np.isfinite(self.pulse_rate) and self.pulse_rate > 0):
-            raise InputError("pulse_rate", expected="above 0", found=str(self.pulse_rate), remedy="try 2")
+        check_number("pulse_rate", self.pulse_rate, above=0, unit="1/s", remedy="try 2")
         if round(self.hold / self.dt) + round(self.pulse / self.dt) > round(self.duration / self.dt):
             expected, found = f"more than pulse + hold, {self.pulse + self.hold:g} s", str(self.duration)
             raise InputError("duration", expected=expected, found=found, remedy="shorten the hold")
@@ -94,6 +94,7 @@ class OculomotorIntegrator:
 
     def sample(self, n_trials: int, *, rng: np.random.Generator) -> xr.Dataset:
         """Make trials; conditions: ``held``, the position at the end, and ``n_saccades``."""
+        n_trials, rng = check_count("n_trials", n_trials, least=0), check_rng(rng)
         n_steps, width, hold = (round(t / self.dt) for t in (self.duration, self.pulse, self.hold))
         last = n_steps - hold - width  # the last step at which a saccade may begin
         most = last // width + 1
@@ -128,7 +129,8 @@ class OculomotorIntegrator:
         ``position (held)``, the mean; ``drift (held)``, the slope of the output per s: against the position it falls
         with the slope ``-1 / time constant`` where the integrator leaks; ``n_trials (held)``. NaN in empty bins.
         """
-        hold = trials["time"].values >= float(trials["hold_start"][0]) - 1e-6 * self.dt
+        n_steps, n_held = round(self.duration / self.dt), round(self.hold / self.dt)
+        hold = np.arange(n_steps) >= n_steps - n_held
         eye = check_outputs(trials, outputs)[:, hold, 0]
         time = trials["time"].values[hold] - trials["time"].values[hold].mean()
         spread = (time**2).sum()

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurorec.recording import InputError
+from neurorec.tasks.given import are_numbers, check_array, check_number
 
 Span = float | tuple[float, float]
 
@@ -120,10 +121,10 @@ def check_spans(spans: Mapping[str, Span], *, dt: float, may_vary: tuple[str, ..
     neurorec.recording.errors.InputError: delay: expected a length in s, or (shortest, longest), found (0.5, 0.2);
     ...
     """
-    if not (np.isfinite(dt) and dt > 0):
+    if not (are_numbers(dt) and dt > 0):
         raise InputError("dt", expected="a step above 0 s", found=str(dt), remedy="try 0.02")
     for name, span in spans.items():
-        ends, varies = np.array(span, dtype=float), name in may_vary
+        ends, varies = check_array(name, span, "in s", remedy="give a length in s"), name in may_vary
         right_shape = ends.shape == () or (varies and ends.shape == (2,))
         if not right_shape or not np.isfinite(ends).all() or ends.min() < 0 or (np.diff(ends.ravel()) < 0).any():
             expected = "a length in s, or (shortest, longest)" if varies else "a length in s"
@@ -135,5 +136,4 @@ def check_spans(spans: Mapping[str, Span], *, dt: float, may_vary: tuple[str, ..
 
 def check_noise(noise: float) -> None:
     """Refuse noise that is not 0 or more."""
-    if not (np.isfinite(noise) and noise >= 0):
-        raise InputError("noise", expected="0 or more", found=str(noise), remedy="0 is without noise")
+    check_number("noise", noise, least=0, remedy="0 is without noise")
