@@ -32,11 +32,12 @@ from neurorec.networks.jordan import Jordan
 from neurorec.networks.leaky import Leaky
 from neurorec.networks.lstm import LSTM
 from neurorec.networks.network import Cell, Network, with_readout
-from neurorec.networks.predictive_coding import PredictiveCoding, SettledPredictions, settle_predictions
+from neurorec.networks.predictive_coding import PredictiveCoding
 from neurorec.networks.recalling import Recalled, recall
 from neurorec.networks.reservoir import Reservoir, reservoir_weights
 from neurorec.networks.reservoir_kernels import reservoir_states
 from neurorec.networks.second_order import SecondOrder
+from neurorec.networks.settling import SettledPredictions, settle_predictions
 from neurorec.networks.simulating import simulate
 from neurorec.networks.sorn import SORN
 from neurorec.networks.spiking import (

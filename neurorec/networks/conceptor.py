@@ -7,8 +7,11 @@ from jax import Array
 from numpy.typing import ArrayLike, NDArray
 
 from neurorec.recording import InputError
+from neurorec.tasks import are_numbers, check_array, plain
 
 _RANGE = 1e-10  # singular values below it count as 0: of what is within neither range, or both
+_SMALLEST = 1e-100  # aperture, and one over the largest, whose square is still a number
+_TINY = 1e-300
 _SLACK = 1e-6  # by which singular values of what is called a conceptor may leave 0 to 1
 
 
@@ -40,7 +43,7 @@ def conceptor(states: ArrayLike, *, aperture: float = 10.0) -> NDArray[np.float6
     >>> conceptor([[3.0, 0.0], [-3.0, 0.0]], aperture=1.0).round(3).tolist()
     [[0.9, 0.0], [0.0, 0.0]]
     """
-    states = np.asarray(states, dtype=float)
+    states = check_array("states", states, "(time, unit)")
     if states.ndim != 2 or not states.size or not np.isfinite(states).all():
         found = f"shape {states.shape}"
         raise InputError("states", expected="finite, (time, unit)", found=found, remedy="pass those of one pattern")
@@ -48,17 +51,32 @@ def conceptor(states: ArrayLike, *, aperture: float = 10.0) -> NDArray[np.float6
 
 
 def conceptor_of_correlations(correlations: ArrayLike, *, aperture: float = 10.0) -> NDArray[np.float64]:
-    """The same from R ``(unit, unit)``.
+    """The same from R ``(unit, unit)``, symmetric, without eigenvalues below 0.
+
+    Raises
+    ------
+    InputError
+        Another R, or an aperture that is not above 0.
 
     Examples
     --------
     >>> conceptor_of_correlations(np.diag([3.0, 0.0]), aperture=1.0).tolist()
     [[0.75, 0.0], [0.0, 0.0]]
     """
-    if not 0 < aperture < np.inf:
-        remedy = "10 to 100 suit most reservoirs"
-        raise InputError("aperture", expected="a number above 0", found=f"{aperture!r}", remedy=remedy)
-    values, vectors = np.linalg.eigh(_symmetric(np.asarray(correlations, dtype=float)))
+    aperture = plain(aperture)
+    if not are_numbers(aperture) or not _SMALLEST <= aperture <= 1 / _SMALLEST:
+        expected, remedy = f"a number above 0, {_SMALLEST:g} to {1 / _SMALLEST:g}", "10 to 100 suit most reservoirs"
+        raise InputError("aperture", expected=expected, found=f"{aperture!r}", remedy=remedy)
+    matrix = check_array("correlations", correlations, "(unit, unit)")
+    square = matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1] and matrix.size > 0
+    if not square or not np.isfinite(matrix).all():
+        found = f"shape {matrix.shape}{', not all finite' if square else ''}"
+        raise InputError("correlations", expected="finite, (unit, unit)", found=found, remedy="x.T @ x / n of states")
+    values, vectors = np.linalg.eigh(_symmetric(matrix))
+    size = np.abs(values).max()
+    if values[0] < -_SLACK * size or np.abs(matrix - matrix.T).max() > _SLACK * max(size, _TINY):
+        found, expected = f"eigenvalues from {values[0]:.3g}, or no symmetry", "a symmetric matrix, none below 0"
+        raise InputError("correlations", expected=expected, found=found, remedy="x.T @ x / n of states")
     values = np.maximum(values, 0.0)
     return (vectors * (values / (values + aperture**-2))) @ vectors.T
 
@@ -140,6 +158,11 @@ def adapt_aperture(one: ArrayLike, factor: float) -> NDArray[np.float64]:
     -------
     ndarray (unit, unit)
 
+    Raises
+    ------
+    InputError
+        For what is no conceptor, or a factor below 0.
+
     Examples
     --------
     >>> adapt_aperture(np.diag([0.5, 1.0, 0.0]), 2.0).tolist()
@@ -147,13 +170,14 @@ def adapt_aperture(one: ArrayLike, factor: float) -> NDArray[np.float64]:
     >>> adapt_aperture(np.diag([0.5, 1.0, 0.0]), np.inf).round().tolist()
     [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]
     """
-    if not factor >= 0:
+    factor = plain(factor)
+    if not isinstance(factor, int | float) or not factor >= 0:
         raise InputError("factor", expected="0 or more", found=f"{factor!r}", remedy="1 changes nothing")
     values, vectors = np.linalg.eigh(_checked(one))
     values = np.clip(values, 0.0, 1.0)
     inner = (values > _RANGE) & (values < 1 - _RANGE)
-    if factor == 0 or np.isinf(factor):
-        adapted = np.where(inner, float(factor > 0), values)
+    if not _SMALLEST <= factor <= 1 / _SMALLEST:
+        adapted = np.where(inner, float(factor > 1), values)
     else:
         adapted = np.where(inner, values / (values + (1 - values) / factor**2), values)
     return (vectors * adapted) @ vectors.T
@@ -192,6 +216,11 @@ class ConceptorNetwork(eqx.Module):
     dt : float
         Time step, s.
 
+    Raises
+    ------
+    InputError
+        Parts whose sizes do not fit, or a step that is not above 0.
+
     Examples
     --------
     >>> parts = (jnp.eye(2), jnp.zeros(2), jnp.ones((1, 2)), jnp.zeros(1), jnp.ones(2))
@@ -206,9 +235,15 @@ class ConceptorNetwork(eqx.Module):
     output_bias: Array
     initial: Array
     conceptor: Array | None = None
-    dt: float = eqx.field(static=True, default=0.1)
+    dt: float = eqx.field(static=True, default=0.1, converter=plain)
 
     def __check_init__(self) -> None:
+        if not are_numbers(self.dt) or self.dt <= 0:
+            raise InputError("dt", expected="a step above 0 s", found=f"{self.dt!r}", remedy="try 0.1")
+        if min(self.recurrent.ndim, self.output.ndim) < 2:
+            found = f"{self.recurrent.shape} and {self.output.shape}"
+            expected, remedy = "(unit, source unit) and (output, unit)", "one row a unit, and one an output"
+            raise InputError("recurrent and output", expected=expected, found=found, remedy=remedy)
         n = self.recurrent.shape[-1]
         shapes = {
             "recurrent": self.recurrent.shape[-2:],
@@ -218,8 +253,8 @@ class ConceptorNetwork(eqx.Module):
         if self.conceptor is not None:
             shapes["conceptor"] = self.conceptor.shape[-2:]
         wrong = {name: shape for name, shape in shapes.items() if shape != (n, n)}
-        if wrong or self.output.shape[-1] != n:
-            name = next(iter(wrong), "output")
+        if wrong or self.output.shape[-1] != n or self.output_bias.shape != self.output.shape[:-1]:
+            name = next(iter(wrong), "output and output_bias")
             raise InputError(name, expected=f"those of {n} units", found="others", remedy="as recurrent has columns")
 
     @property
@@ -272,7 +307,7 @@ def _symmetric(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _checked(one: ArrayLike) -> NDArray[np.float64]:
-    matrix = np.asarray(one, dtype=float)
+    matrix = check_array("conceptor", one, "(unit, unit)")
     square = matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1] and matrix.size > 0
     if not square or not np.isfinite(matrix).all() or np.abs(matrix - matrix.T).max() > _SLACK:
         remedy = "see neurorec.networks.conceptor"

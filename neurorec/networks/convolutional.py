@@ -9,6 +9,7 @@ from jax import Array
 from neurorec.networks.system import scan
 from neurorec.networks.weights import forward_weights, zeros
 from neurorec.recording import InputError
+from neurorec.tasks import are_numbers, check_count, check_number, check_rng, plain
 
 _MOST_WRITTEN_OUT = 40  # steps: a longer loop takes longer to compile than it saves
 _BLOCK = 2  # pixels, and units, that the next layer takes together: each layer's grid is half of that below
@@ -67,13 +68,22 @@ class Convolutional(eqx.Module):
     top_down: tuple[Array, ...]
     output: Array
     output_bias: Array
-    side: int = eqx.field(static=True)
+    side: int = eqx.field(static=True, converter=plain)
 
     def __check_init__(self) -> None:
         n_layers = len(self.bottom_up)
-        if n_layers < 1 or self.side % _BLOCK**n_layers or self.side < _BLOCK**n_layers:
+        if (
+            n_layers < 1
+            or not isinstance(self.side, int)
+            or self.side % _BLOCK**n_layers
+            or self.side < _BLOCK**n_layers
+        ):
             expected = f"divisible by {_BLOCK} for each of {n_layers} layers, and one layer or more"
             raise InputError("side", expected=expected, found=str(self.side), remedy="such as 12 for two layers")
+        shapes = [np.shape(b) for b in self.bias]
+        if len(shapes) != n_layers or any(len(shape) != 1 for shape in shapes):
+            found = str(shapes)
+            raise InputError("bias", expected=f"(map,), {n_layers} of them", found=found, remedy="one a layer")
         maps = [len(b) for b in self.bias]
         ends = list(zip([_BLOCK**2, *maps[:-1]], maps))
         wanted = {"bottom_up": ends, "lateral": [(m, m) for m in maps], "top_down": list(zip(maps[1:], maps))}
@@ -85,6 +95,9 @@ class Convolutional(eqx.Module):
             if [k.shape[2:] for k in kernels] != pairs or not all(fits):
                 expected = f"square kernels of odd size, (from, to) {pairs}"
                 raise InputError(name, expected=expected, found=str([k.shape for k in kernels]), remedy="see random")
+        if self.output_bias.shape != self.output.shape[:-1]:
+            expected, found = f"shape {self.output.shape[:-1]}", str(self.output_bias.shape)
+            raise InputError("output_bias", expected=expected, found=found, remedy="one an output")
         if self.output.shape[-1] != self._sizes[-1]:
             expected, found = f"{self._sizes[-1]} columns, one a unit of the top layer", str(self.output.shape[-1])
             raise InputError("output", expected=expected, found=found, remedy="see random")
@@ -123,10 +136,19 @@ class Convolutional(eqx.Module):
             See above.
         rng : numpy.random.Generator
             Everything random.
+
+        Raises
+        ------
+        InputError
+            Numbers of maps or outputs below 1, kernels of even sizes, a side that cannot be halved for each layer.
         """
-        if kernel < 1 or kernel % 2 == 0 or min(n_maps, default=0) < 1:
-            expected, found = "an odd size, and one map or more", f"{kernel} and {n_maps}"
+        maps = tuple(n_maps) if np.iterable(n_maps) else ()
+        if not are_numbers(kernel, *maps) or kernel % 2 != 1 or kernel < 1 or min(maps, default=0) < 1:
+            expected, found = "an odd size, and one map or more", f"{kernel!r} and {n_maps!r}"
             raise InputError("kernel, n_maps", expected=expected, found=found, remedy="try 3 and (16, 32)")
+        n_maps, kernel = tuple(check_count("n_maps", n) for n in maps), int(kernel)
+        side, n_outputs = check_count("side", side), check_count("n_outputs", n_outputs)
+        recurrent_gain, rng = check_number("recurrent_gain", recurrent_gain), check_rng(rng)
 
         def drawn(size: int, n_from: int, n_to: int, gain: float = 1.0) -> Array:
             flat = forward_weights(n_to, size * size * n_from, gain=gain * 2**0.5, rng=rng)

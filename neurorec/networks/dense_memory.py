@@ -1,6 +1,6 @@
 """The dense associative memory: a Hopfield network whose energy is steeper than quadratic, and holds more for it."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
@@ -12,9 +12,16 @@ from numpy.typing import ArrayLike
 
 from neurorec.networks.hopfield import Update, check_patterns, check_update, take_sign
 from neurorec.recording import InputError
+from neurorec.tasks import are_numbers, check_array, plain
 
 Interaction = Literal["polynomial", "exponential", "softmax"]
 _TIE = 1e-6  # fields below it are rounding in single precision, and count as none
+
+
+def whole(value: Any) -> Any:
+    """A whole number as one of Python's, 3.0 as 3; whatever else is left as it is."""
+    value = plain(value)
+    return int(value) if are_numbers(value) and value == int(value) else value
 
 
 class DenseMemory(eqx.Module):
@@ -62,8 +69,8 @@ class DenseMemory(eqx.Module):
 
     patterns: Array
     interaction: Interaction = eqx.field(static=True, default="polynomial")
-    degree: int = eqx.field(static=True, default=3)
-    steepness: float = eqx.field(static=True, default=1.0)
+    degree: int = eqx.field(static=True, default=3, converter=whole)
+    steepness: float = eqx.field(static=True, default=1.0, converter=plain)
     update: Update = eqx.field(static=True, default="asynchronous")
 
     def __check_init__(self) -> None:
@@ -71,10 +78,14 @@ class DenseMemory(eqx.Module):
         if self.interaction not in ("polynomial", "exponential", "softmax"):
             expected, found = "polynomial, exponential or softmax", repr(self.interaction)
             raise InputError("interaction", expected=expected, found=found, remedy="choose one")
-        if self.degree < 2 or self.degree != int(self.degree) or self.steepness <= 0:
-            found = f"degree {self.degree}, steepness {self.steepness:g}"
+        real = isinstance(self.degree, int) and are_numbers(self.degree, self.steepness)
+        if not real or self.degree < 2 or self.steepness <= 0:
+            found = f"degree {self.degree!r}, steepness {self.steepness!r}"
             expected = "a whole degree of 2 or more, a steepness above 0"
             raise InputError("degree and steepness", expected=expected, found=found, remedy="try 3 and 1.0")
+        if self.patterns.ndim < 2:
+            found = f"shape {self.patterns.shape}"
+            raise InputError("patterns", expected="(pattern, unit)", found=found, remedy="see DenseMemory.stored")
 
     @classmethod
     def stored(
@@ -86,9 +97,15 @@ class DenseMemory(eqx.Module):
         steepness: float = 1.0,
         update: Update = "asynchronous",
     ) -> "DenseMemory":
-        """Keep patterns ``(pattern, unit)``; they are what is learned."""
+        """Keep patterns ``(pattern, unit)``; they are what is learned.
+
+        Raises
+        ------
+        InputError
+            Patterns that are not -1 or 1; under the softmax, that are not finite.
+        """
         if interaction == "softmax":
-            values = np.asarray(patterns, dtype=float)
+            values = check_array("patterns", patterns, "(pattern, unit)")
             if values.ndim != 2 or 0 in values.shape or not np.isfinite(values).all():
                 found = f"shape {values.shape}" + ("" if np.isfinite(values).all() else ", not all finite")
                 raise InputError("patterns", expected="finite, (pattern, unit)", found=found, remedy="stack them")

@@ -10,6 +10,7 @@ from jax import Array
 from numpy.typing import ArrayLike, NDArray
 
 from neurorec.recording import InputError, first_offenders
+from neurorec.tasks import check_array, plain
 
 Update = Literal["asynchronous", "synchronous"]
 Rule = Literal["hebbian", "pseudo_inverse"]
@@ -48,7 +49,8 @@ class Hopfield(eqx.Module):
     Raises
     ------
     InputError
-        Asynchronous updates with weights that are not symmetric, have diagonal elements below 0, or of graded units.
+        Asynchronous updates with weights that are not symmetric, or of graded units; a steepness that is not above 0;
+        parts whose shapes do not fit.
 
     Examples
     --------
@@ -63,14 +65,18 @@ class Hopfield(eqx.Module):
     dual: Array
     diagonal: Array
     update: Update = eqx.field(static=True, default="asynchronous")
-    steepness: float = eqx.field(static=True, default=np.inf)
+    steepness: float = eqx.field(static=True, default=np.inf, converter=plain)
     symmetric: bool = eqx.field(static=True, default=True)
 
     def __check_init__(self) -> None:
         check_update(self.update)
-        if self.steepness <= 0:
+        if not isinstance(self.steepness, int | float) or not self.steepness > 0:
             remedy = "np.inf is two states"
-            raise InputError("steepness", expected="above 0", found=f"{self.steepness:g}", remedy=remedy)
+            raise InputError("steepness", expected="above 0", found=f"{self.steepness!r}", remedy=remedy)
+        shapes = [np.shape(part) for part in (self.patterns, self.dual, self.diagonal)]
+        if len(shapes[0]) < 2 or shapes[1] != shapes[0] or shapes[2][-1:] != shapes[0][-1:]:
+            expected, found = "(pattern, unit) twice, and (unit,)", ", ".join(map(str, shapes))
+            raise InputError("patterns, dual, diagonal", expected=expected, found=found, remedy="see Hopfield.stored")
         if self.update == "asynchronous" and np.isfinite(self.steepness):
             remedy = "take update='synchronous'"
             raise InputError("steepness", expected="np.inf, one unit at a time", found="graded units", remedy=remedy)
@@ -125,8 +131,9 @@ class Hopfield(eqx.Module):
         InputError
             Weights that are not a square of finite numbers; asynchronous: not symmetric, or a diagonal below 0.
         """
-        weights = np.asarray(weights, dtype=float)
-        if weights.ndim != 2 or weights.shape[0] != weights.shape[1] or not np.isfinite(weights).all():
+        weights = check_array("weights", weights, "(unit, unit)")
+        square = weights.ndim == 2 and weights.shape[0] == weights.shape[1] and weights.size
+        if not square or not np.isfinite(weights).all():
             found = f"shape {weights.shape}" + ("" if np.isfinite(weights).all() else ", not all finite")
             raise InputError("weights", expected="finite, (unit, unit)", found=found, remedy="see Hopfield")
         if update == "asynchronous" and (np.diagonal(weights) < 0).any():
@@ -231,7 +238,7 @@ def check_update(update: str) -> None:
 
 def check_patterns(patterns: ArrayLike, *, name: str = "patterns") -> NDArray[np.float64]:
     """Return patterns ``(pattern, unit)`` of -1 and 1; refuse others."""
-    values = np.asarray(patterns, dtype=float)
+    values = check_array(name, patterns, "(pattern, unit)")
     if values.ndim != 2 or 0 in values.shape:
         raise InputError(name, expected="(pattern, unit), one or more", found=f"shape {values.shape}", remedy="stack")
     bad = (np.abs(values) != 1).any(axis=1)

@@ -1,19 +1,19 @@
 """Predictive coding: layers whose values predict those below them, and units that hold what was not predicted."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from neurorec.networks.nonlinearity import Nonlinearity, apply, check_nonlinearity, slope
 from neurorec.recording import InputError
+from neurorec.tasks import are_numbers, check_array, check_count, check_number, check_rng, plain
 
 Clamped = Literal["bottom", "top", "both", "neither"]
 
@@ -29,10 +29,10 @@ class PredictiveCoding(eqx.Module):
     .. math:: \tau \frac{dx_l}{dt} = -e_l + f'(x_l) \odot W_{l-1}^T e_{l-1}
 
     Layers that are clamped are what the inputs say; units for which they say NaN, such as pixels that are not seen, are
-    free. With the bottom clamped to an image, the layers above find its
-    causes. With the top clamped, predictions run from an input to an output, and with both, the errors that remain are
-    those that the weights learn from (Whittington & Bogacz 2017, doi:10.1162/NECO_a_00949). A step is one of Euler:
-    first the errors take notice of the values, then the values move.
+    free. With the bottom clamped to an image, the layers above find its causes. With the top clamped, predictions run
+    from an input to an output, and with both, the errors that remain are those that the weights learn from (Whittington
+    & Bogacz 2017, doi:10.1162/NECO_a_00949). A step is one of Euler: first the errors take notice of the values, then
+    the values move.
 
     Parameters
     ----------
@@ -76,18 +76,18 @@ class PredictiveCoding(eqx.Module):
     variance: Array
     clamped: Clamped = eqx.field(static=True, default="bottom")
     nonlinearity: Nonlinearity = eqx.field(static=True, default="tanh")
-    dt: float = eqx.field(static=True, default=0.002)
-    tau: float = eqx.field(static=True, default=0.02)
-    error_tau: float = eqx.field(static=True, default=0.0)
-    feedback: float = eqx.field(static=True, default=1.0)
+    dt: float = eqx.field(static=True, default=0.002, converter=plain)
+    tau: float = eqx.field(static=True, default=0.02, converter=plain)
+    error_tau: float = eqx.field(static=True, default=0.0, converter=plain)
+    feedback: float = eqx.field(static=True, default=1.0, converter=plain)
 
     def __check_init__(self) -> None:
         check_nonlinearity(self.nonlinearity)
         _check_shapes([w.shape for w in self.weights], [b.shape for b in self.biases], self.variance.shape)
-        if not isinstance(self.variance, jax.core.Tracer):
-            _check_variance(np.asarray(self.variance))
-        if not 0 < self.dt <= self.tau or self.error_tau < 0 or self.feedback < 0:
-            found = f"dt {self.dt:g} s, tau {self.tau:g} s, error_tau {self.error_tau:g} s, feedback {self.feedback:g}"
+        _check_variance(self.variance)
+        real = are_numbers(self.dt, self.tau, self.error_tau, self.feedback)
+        if not real or not 0 < self.dt <= self.tau or self.error_tau < 0 or self.feedback < 0:
+            found = f"dt {self.dt} s, tau {self.tau} s, error_tau {self.error_tau} s, feedback {self.feedback}"
             expected, remedy = "0 < dt <= tau, error_tau and feedback 0 or more", "take smaller steps"
             raise InputError("dt, tau, error_tau, feedback", expected=expected, found=found, remedy=remedy)
         if self.clamped not in ("bottom", "top", "both", "neither"):
@@ -117,15 +117,25 @@ class PredictiveCoding(eqx.Module):
             Units of each layer, the bottom first.
         variance : float or array-like (layer,)
             Of every layer, or of each.
+        clamped, nonlinearity, gain, dt, tau, error_tau, feedback
+            See above.
+        rng : numpy.random.Generator
+            Draws the weights.
 
         Raises
         ------
         InputError
-            Fewer than two layers, or layers without units.
+            Fewer than two layers, layers without units, or not one variance a layer.
         """
-        if len(sizes) < 2 or min(sizes) < 1:
+        if not np.iterable(sizes) or not are_numbers(*sizes) or len(sizes) < 2 or min(sizes) < 1:
             expected = "two layers or more, of a unit or more"
-            raise InputError("sizes", expected=expected, found=str(tuple(sizes)), remedy="such as (64, 32, 10)")
+            raise InputError("sizes", expected=expected, found=repr(sizes), remedy="such as (64, 32, 10)")
+        sizes = [check_count("sizes", n, remedy="count units") for n in sizes]
+        variance, gain = check_array("variance", variance, "(layer,)"), check_number("gain", gain)
+        check_rng(rng)
+        if variance.shape not in ((), (1,), (len(sizes),)):
+            found = f"shape {variance.shape}"
+            raise InputError("variance", expected=f"one number, or {len(sizes)}", found=found, remedy="one a layer")
         weights = [gain / np.sqrt(above) * rng.standard_normal((below, above)) for below, above in pairwise(sizes)]
         return cls(
             tuple(jnp.asarray(w, dtype=jnp.float32) for w in weights),
@@ -256,8 +266,7 @@ class PredictiveCoding(eqx.Module):
         F a little more where errors are large.
         """
         steep = 0.25 if self.nonlinearity == "sigmoid" else 1.0
-        edges = np.cumsum([0, *self.sizes])
-        errors = np.eye(edges[-1])
+        edges, errors = np.cumsum([0, *self.sizes]), np.eye(sum(self.sizes))
         for layer, weight in enumerate(self.weights):
             below, above = (slice(edges[k], edges[k + 1]) for k in (layer, layer + 1))
             errors[below, above] = -self.feedback * steep * np.asarray(weight, dtype=float)
@@ -277,98 +286,13 @@ class PredictiveCoding(eqx.Module):
         return tuple(flat[..., end - n : end] for end, n in zip(edges, self.sizes, strict=True))
 
 
-class SettledPredictions(NamedTuple):
-    """Where a hierarchy came to rest.
-
-    Attributes
-    ----------
-    state : jax.Array (..., state)
-        After the last step.
-    energy : jax.Array (...)
-        F there.
-    n_steps : int
-        Taken.
-    converged : bool
-        Whether no value moved by more than the tolerance in a time constant.
-    """
-
-    state: Array
-    energy: Array
-    n_steps: int
-    converged: bool
-
-
-def settle_predictions(
-    network: PredictiveCoding,
-    inputs: ArrayLike,
-    *,
-    state: ArrayLike | None = None,
-    max_steps: int = 10_000,
-    tolerance: float = 1e-4,
-) -> SettledPredictions:
-    r"""Let values settle under constant inputs.
-
-    Parameters
-    ----------
-    network : PredictiveCoding
-        What settles.
-    inputs : array-like (..., input)
-        Of the clamped layers; NaN where nothing is seen.
-    state : array-like (..., state), optional
-        Where to begin; by default the initial state.
-    max_steps : int
-        Most steps of `dt`.
-    tolerance : float
-        :math:`\tau |dx / dt|` of the fastest value at which all have settled.
-
-    Returns
-    -------
-    SettledPredictions
-
-    Raises
-    ------
-    InputError
-        A step at which linear values run off: see `PredictiveCoding.largest_step`.
-
-    Examples
-    --------
-    >>> network = PredictiveCoding.random((4, 2), nonlinearity="linear", rng=np.random.default_rng(0))
-    >>> settle_predictions(network, jnp.ones(4)).converged
-    True
-    """
-    inputs = jnp.asarray(inputs)
-    seen = bool(jnp.isfinite(inputs).all())
-    longest = (network if seen else replace(network, clamped="neither")).largest_step()
-    if network.nonlinearity == "linear" and network.dt > longest:
-        expected, found = f"at most {longest:.3g} s for these weights", f"{network.dt:g} s"
-        raise InputError("dt", expected=expected, found=found, remedy="take smaller steps, or a larger tau")
-    if state is None:
-        state = jnp.broadcast_to(network.initial_state, (*inputs.shape[:-1], network.n_states))
-    least = tolerance * network.dt / network.tau
-    last, n_steps, moved = _until_still(network, jnp.asarray(state), inputs, max_steps, least)
-    return SettledPredictions(last, network.energy(last, inputs), int(n_steps), bool(moved <= least))
-
-
-@eqx.filter_jit
-def _until_still(
-    network: PredictiveCoding, state: Array, inputs: Array, max_steps: int, least: float
-) -> tuple[Array, Array, Array]:
-    def advance(now: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        after = network.step(now[0], inputs)
-        n = sum(network.sizes)
-        return after, now[1] + 1, jnp.abs(after - now[0])[..., :n].max()
-
-    def goes_on(now: tuple[Array, Array, Array]) -> Array:
-        return (now[1] < max_steps) & (now[2] > least)
-
-    moved = jnp.asarray(jnp.inf, dtype=state.dtype)
-    return jax.lax.while_loop(goes_on, advance, (state, jnp.asarray(0), moved))
-
-
-def _check_variance(variance: NDArray) -> None:
-    if not (variance > 0).all() or np.isinf(variance[:-1]).any():
-        expected = "above 0, and finite below the top"
-        raise InputError("variance", expected=expected, found=str(variance), remedy="1 each will do")
+def _check_variance(variance: Array) -> None:
+    if isinstance(variance, jax.core.Tracer):
+        return
+    values = np.asarray(variance)
+    if not (values > 0).all() or np.isinf(values[:-1]).any():
+        expected, remedy = "above 0, and finite below the top", "1 each will do"
+        raise InputError("variance", expected=expected, found=str(values), remedy=remedy)
 
 
 def _check_shapes(weights: list[tuple[int, ...]], biases: list[tuple[int, ...]], variance: tuple[int, ...]) -> None:

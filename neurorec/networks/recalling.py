@@ -10,6 +10,7 @@ from neurorec.networks.dense_memory import DenseMemory
 from neurorec.networks.hopfield import Hopfield, check_patterns
 from neurorec.networks.memory_kernels import EXPONENTIAL, POLYNOMIAL, sweep_dense, sweep_overlaps
 from neurorec.recording import InputError
+from neurorec.tasks import check_array, check_count, check_rng
 
 _EXACT = 2**24  # whole numbers below it are exact in float32
 _STILL = 1e-6  # largest change of a graded unit that counts as none
@@ -83,16 +84,20 @@ def recall(
     >>> bool(np.diagonal(found.overlap).min() > 0.99), bool(np.nanmax(np.diff(found.energy)) <= 0)
     (True, True)
     """
+    max_sweeps, rng = check_count("max_sweeps", max_sweeps, least=0), check_rng(rng)
     states = _check_cues(memory, cues)
     inside = _dense(memory) if isinstance(memory, DenseMemory) else _quadratic(memory)
     return _settle(states, *inside, max_sweeps=max_sweeps, rng=rng)
 
 
 def _check_cues(memory: Hopfield | DenseMemory, cues: ArrayLike) -> NDArray[np.float64]:
+    if not isinstance(memory, Hopfield | DenseMemory):
+        remedy = "see Hopfield.stored"
+        raise InputError("memory", expected="Hopfield or DenseMemory", found=type(memory).__name__, remedy=remedy)
     if isinstance(memory, Hopfield) and np.isfinite(memory.steepness):
         remedy = "use neurorec.networks.run"
         raise InputError("memory", expected="units of two states", found="graded units", remedy=remedy)
-    values = np.asarray(cues, dtype=float)
+    values = check_array("cues", cues, "(cue, unit)")
     if values.ndim != 2 or values.shape[1] != memory.n_units or not np.isfinite(values).all():
         expected = f"finite, (cue, unit) of {memory.n_units} units"
         raise InputError("cues", expected=expected, found=f"shape {values.shape}", remedy="cue the stored units")

@@ -15,10 +15,12 @@ from neurorec.networks.nonlinearity import apply, slope
 from neurorec.networks.reservoir_kernels import REACTIONS, Reaction, reservoir_states
 from neurorec.networks.system import scan
 from neurorec.recording import InputError
+from neurorec.tasks import are_numbers, check_array, check_count, check_number, check_rng, plain
 
 ReservoirStart = Literal["gaussian", "uniform", "signs", "orthogonal"]
 STARTS: tuple[ReservoirStart, ...] = ("gaussian", "uniform", "signs", "orthogonal")
 RESERVOIR_FROZEN = ("recurrent", "input", "bias", "initial")
+_SIZE = "it is a size: signs are drawn anyway"
 _DENSE = 500  # units up to which all eigenvalues are computed
 
 
@@ -78,8 +80,8 @@ class Reservoir(eqx.Module):
     output_bias: Array
     initial: Array
     feedback: Array | None = None
-    leak: float = eqx.field(static=True, default=1.0)
-    dt: float = eqx.field(static=True, default=0.1)
+    leak: float = eqx.field(static=True, default=1.0, converter=plain)
+    dt: float = eqx.field(static=True, default=0.1, converter=plain)
     nonlinearity: Reaction = eqx.field(static=True, default="tanh")
     frozen: tuple[str, ...] = eqx.field(static=True, default=RESERVOIR_FROZEN)
 
@@ -87,14 +89,21 @@ class Reservoir(eqx.Module):
         if self.nonlinearity not in REACTIONS:
             expected = f"one of {', '.join(REACTIONS)}"
             raise InputError("nonlinearity", expected=expected, found=repr(self.nonlinearity), remedy="name one")
-        if not 0 < self.leak <= 1 or not self.dt > 0:
-            expected, found = "0 < leak <= 1 and dt above 0 s", f"leak {self.leak:g} and dt {self.dt:g} s"
+        if not are_numbers(self.leak, self.dt) or not 0 < self.leak <= 1 or not self.dt > 0:
+            expected, found = "0 < leak <= 1 and dt above 0 s", f"leak {self.leak} and dt {self.dt} s"
             raise InputError("leak and dt", expected=expected, found=found, remedy="leak is dt / tau")
+        _check_axes(self)
         n, m = self.output.shape[-1], self.output.shape[-2]
         if self.recurrent.shape[-2:] != (n, n) or self.input.shape[-2] != n:
             expected = f"{n} rows each, as the output has columns"
             found = f"recurrent {self.recurrent.shape} and input {self.input.shape}"
             raise InputError("weights", expected=expected, found=found, remedy="see Reservoir.random")
+        if (self.bias.shape[-1], self.initial.shape[-1], self.output_bias.shape[-1]) != (n, n, m):
+            expected = f"bias and initial of {n} units, output_bias of {m} outputs"
+            found = f"{self.bias.shape}, {self.initial.shape} and {self.output_bias.shape}"
+            raise InputError(
+                "bias, initial, output_bias", expected=expected, found=found, remedy="one a row of weights"
+            )
         if self.feedback is not None and self.feedback.shape[-2:] != (n, m):
             expected, found = f"shape ({n}, {m}) (unit, output)", str(self.feedback.shape)
             raise InputError("feedback", expected=expected, found=found, remedy="one column an output")
@@ -145,14 +154,11 @@ class Reservoir(eqx.Module):
             For sizes, scalings or a spectral radius below 0, a density outside (0, 1], and weights whose eigenvalues
             are all 0, which nothing scales.
         """
-        _check_random(n_inputs, n_units, n_outputs, density, start)
+        n_inputs, n_units, n_outputs = _check_random(n_inputs, n_units, n_outputs, density, start)
         for name, value in (
-            ("spectral_radius", spectral_radius), ("input_scaling", input_scaling), ("bias_scaling", bias_scaling),
-            ("feedback_scaling", feedback_scaling),
+            ("input_scaling", input_scaling), ("bias_scaling", bias_scaling), ("feedback_scaling", feedback_scaling),
         ):  # fmt: skip
-            if not (np.isfinite(value) and value >= 0):
-                remedy = "it is a size: signs are drawn anyway"
-                raise InputError(name, expected="a number, 0 or more", found=f"{value:g}", remedy=remedy)
+            check_number(name, value, least=0, remedy=_SIZE)
         weights = reservoir_weights(n_units, spectral_radius=spectral_radius, density=density, start=start, rng=rng)
         parts = {
             "recurrent": weights,
@@ -231,7 +237,13 @@ class Reservoir(eqx.Module):
         parts = (state, inputs, self.recurrent, self.input, self.bias, self.output)
         if inputs.ndim not in (2, 3) or any(isinstance(part, jax.core.Tracer) for part in parts):
             return scan(self, state, inputs)
-        weights, bias = np.asarray(self.recurrent), np.asarray(self.bias)
+        kind = jnp.result_type(self.recurrent, state, inputs)
+        lead = jnp.broadcast_shapes(state.shape[:-1], inputs.shape[1:-1])
+        shape = (len(inputs), *(1,) * (len(lead) + 2 - inputs.ndim), *inputs.shape[1:])
+        inputs = jnp.broadcast_to(inputs.reshape(shape), (len(inputs), *lead, self.n_inputs))
+        if inputs.ndim > 3:
+            return scan(self, state, inputs)
+        weights, bias = np.asarray(self.recurrent, dtype=kind), np.asarray(self.bias)
         if self.feedback is not None:  # the output is linear in the state, so it comes back as weights do
             back = np.asarray(self.feedback)
             weights, bias = weights + back @ np.asarray(self.output), bias + back @ np.asarray(self.output_bias)
@@ -250,8 +262,22 @@ class Reservoir(eqx.Module):
         Returns
         -------
         ndarray (time, ..., unit)
+
+        Raises
+        ------
+        InputError
+            Inputs, targets and states whose shapes do not fit.
         """
-        inputs, targets = np.asarray(inputs), np.asarray(targets)
+        inputs, targets = (
+            check_array(name, values, "(time, ..., channel)")
+            for name, values in (("inputs", inputs), ("targets", targets))
+        )
+        if inputs.ndim < 2 or targets.shape != (*inputs.shape[:-1], self.n_outputs):
+            expected = f"(time, ..., {self.n_inputs}) and (time, ..., {self.n_outputs}), as many steps"
+            found = f"{inputs.shape} and {targets.shape}"
+            raise InputError(
+                "inputs and targets", expected=expected, found=found, remedy="one target a step and output"
+            )
         start = self.initial if state is None else state
         if self.feedback is None:
             return self._states(np.asarray(self.recurrent), self.input, inputs, self.bias, start)
@@ -275,7 +301,25 @@ def reservoir_weights(
     start: ReservoirStart = "gaussian",
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Draw recurrent weights ``(unit, source unit)`` of a spectral radius, see `Reservoir.random`.
+    """Draw recurrent weights ``(unit, source unit)`` of a spectral radius.
+
+    Parameters
+    ----------
+    n_units : int
+        Rows and columns.
+    spectral_radius, density, start
+        See `Reservoir.random`.
+    rng : numpy.random.Generator
+        Everything random.
+
+    Returns
+    -------
+    ndarray (unit, source unit)
+
+    Raises
+    ------
+    InputError
+        No units, a spectral radius below 0, a density outside (0, 1], and weights whose eigenvalues are all 0.
 
     Examples
     --------
@@ -283,7 +327,9 @@ def reservoir_weights(
     >>> round(float(np.abs(np.linalg.eigvals(weights)).max()), 6), set((weights != 0).sum(axis=1).tolist())
     (0.8, {10})
     """
-    _check_random(0, n_units, 1, density, start)
+    _, n_units, _ = _check_random(0, n_units, 1, density, start)
+    check_number("spectral_radius", spectral_radius, least=0, remedy=_SIZE)
+    rng = check_rng(rng)
     if start == "orthogonal":
         q, r = np.linalg.qr(rng.standard_normal((n_units, n_units)))
         return spectral_radius * q * np.sign(np.diag(r))
@@ -328,13 +374,24 @@ def _react(nonlinearity: Reaction, drive: Array) -> Array:
     return apply(nonlinearity, drive)
 
 
-def _check_random(n_inputs: int, n_units: int, n_outputs: int, density: float, start: str) -> None:
-    if n_inputs < 0 or min(n_units, n_outputs) < 1:
-        found = f"{n_inputs} inputs, {n_units} units, {n_outputs} outputs"
+def _check_axes(reservoir: Reservoir) -> None:
+    """Refuse parts with fewer axes than they have."""
+    for name, least in {"recurrent": 2, "input": 2, "output": 2, "bias": 1, "output_bias": 1, "initial": 1}.items():
+        if len(getattr(getattr(reservoir, name), "shape", ())) < least:
+            found = type(getattr(reservoir, name)).__name__
+            expected = f"an array of {least} axes or more" if least > 1 else "an array of an axis or more"
+            raise InputError(name, expected=expected, found=f"another, {found}", remedy="see Reservoir")
+
+
+def _check_random(n_inputs: int, n_units: int, n_outputs: int, density: float, start: str) -> tuple[int, int, int]:
+    whole = are_numbers(n_inputs, n_units, n_outputs)
+    if not whole or n_inputs < 0 or min(n_units, n_outputs) < 1:
+        found = f"{n_inputs!r} inputs, {n_units!r} units, {n_outputs!r} outputs"
         raise InputError("sizes", expected="a unit and an output or more", found=found, remedy="raise them")
-    if not 0 < density <= 1:
-        remedy = "it is the share of units that a unit hears"
-        raise InputError("density", expected="above 0, at most 1", found=f"{density:g}", remedy=remedy)
+    check_number("density", density, above=0, most=1, remedy="it is the share of units that a unit hears")
     if start not in STARTS:
         expected = f"one of {', '.join(STARTS)}"
         raise InputError("start", expected=expected, found=repr(start), remedy="name one of them")
+    names = ("n_inputs", "n_units", "n_outputs")
+    sizes = (check_count(k, v, least=0) for k, v in zip(names, (n_inputs, n_units, n_outputs), strict=True))
+    return tuple(sizes)  # type: ignore[return-value]

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, issparse
 
 from neurorec.recording import InputError
+from neurorec.tasks import check_array, check_number
 
 Reaction = Literal["tanh", "linear", "sign"]
 REACTIONS: tuple[Reaction, ...] = ("tanh", "linear", "sign")
@@ -62,7 +63,8 @@ def reservoir_states(
     Raises
     ------
     InputError
-        For shapes that do not fit each other.
+        For shapes that do not fit each other, weights and inputs that are not finite, a leak outside (0, 1], and a way
+        or a nonlinearity that is not known.
 
     Examples
     --------
@@ -71,22 +73,42 @@ def reservoir_states(
     """
     weights = recurrent if issparse(recurrent) else np.asarray(recurrent)
     kind = np.float32 if weights.dtype == np.float32 else np.float64
-    n_units, shape = weights.shape[0], np.shape(inputs)
+    weights = weights if weights.dtype.kind == "f" else check_array("recurrent", weights, "(unit, unit)")
+    n_units = weights.shape[0] if weights.ndim else 0
     # copies: compiled loops would be compiled again for arrays that cannot be written
-    into, u = np.array(input, dtype=kind, order="C"), np.array(inputs, dtype=kind, order="C")
-    if weights.shape != (n_units, n_units) or into.shape != (n_units, shape[-1]) or len(shape) not in (2, 3):
+    into, u = (
+        np.array(values if _is_real(values) else check_array(name, values, axes), dtype=kind, order="C")
+        for name, values, axes in (("input", input, "(unit, input)"), ("inputs", inputs, "(time, ..., input)"))
+    )
+    shape = u.shape
+    if len(shape) not in (2, 3) or weights.shape != (n_units, n_units) or into.shape != (n_units, shape[-1]):
         found = f"recurrent {weights.shape}, input {into.shape} and inputs {shape}"
         expected = "(unit, unit), (unit, input) and (time, ..., input)"
         raise InputError("shapes", expected=expected, found=found, remedy="time first; one sequence, or several")
     if nonlinearity not in REACTIONS:
         expected = f"one of {', '.join(REACTIONS)}"
         raise InputError("nonlinearity", expected=expected, found=repr(nonlinearity), remedy="name one of them")
+    if way not in (None, "dense", "sparse"):
+        raise InputError("way", expected="dense, sparse or None", found=repr(way), remedy="None takes the faster one")
+    check_number("leak", leak, above=0, most=1, remedy="1 replaces all of the state")
+    if not (np.isfinite(u).all() and np.isfinite(weights.data if issparse(weights) else weights).all()):
+        remedy = "leave such steps out, or set them to 0"
+        raise InputError("recurrent and inputs", expected="finite numbers", found="nan or inf", remedy=remedy)
     b = np.zeros(n_units, dtype=kind) if bias is None else np.array(bias, dtype=kind)
     n_beside = 1 if len(shape) == 2 else shape[1]
     begin = np.zeros(n_units, dtype=kind) if state is None else np.asarray(state, dtype=kind)
+    begin = begin[None] if begin.ndim == 1 else begin
+    if b.shape != (n_units,) or begin.shape not in ((1, n_units), (n_beside, n_units)):
+        expected, found = f"bias ({n_units},), state (..., {n_units})", f"{b.shape} and {begin.shape}"
+        raise InputError("bias and state", expected=expected, found=found, remedy="one a unit, states one a sequence")
     begin = np.array(np.broadcast_to(begin, (n_beside, n_units)), order="C")
     states = _walk(u.reshape(shape[0], n_beside, shape[-1]), into, b, begin, weights, kind(leak), (nonlinearity, way))
     return states.reshape(*shape[:-1], n_units)
+
+
+def _is_real(values: Any) -> bool:
+    """Whether these are an array already, which need not be made into one of float64 first."""
+    return isinstance(values, np.ndarray) and values.dtype.kind == "f"
 
 
 def _walk(

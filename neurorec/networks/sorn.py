@@ -7,6 +7,7 @@ from jax import Array
 from numpy.typing import ArrayLike
 
 from neurorec.recording import InputError
+from neurorec.tasks import are_numbers, check_count, check_rng
 
 
 class SORN(eqx.Module):
@@ -65,6 +66,10 @@ class SORN(eqx.Module):
     fast_inhibition: bool = eqx.field(static=True, default=True)
 
     def __check_init__(self) -> None:
+        axes = [np.ndim(part) for part in (self.from_inhibitory, self.input, self.output_bias)]
+        if axes != [2, 2, 1]:
+            expected, found = "tables of weights and a bias for each output", f"{axes} axes"
+            raise InputError("from_inhibitory, input, output_bias", expected=expected, found=found, remedy="see SORN")
         n, m = self.from_inhibitory.shape
         shapes = {
             "excitatory": (n, n), "to_inhibitory": (m, n), "input": (n, self.input.shape[-1]), "threshold": (n,),
@@ -112,14 +117,22 @@ class SORN(eqx.Module):
             Largest; drawn between 0 and that. Of the first paper 0.5 and 0.35.
         fast_inhibition : bool
             See `SORN`.
+        rng : numpy.random.Generator
+            Everything random.
 
         Raises
         ------
         InputError
-            Numbers that are not above 0, or too few units for the inputs or the synapses.
+            Numbers that are not above 0, a density above 1, or too few units for the inputs or the synapses.
         """
-        n_inhibitory = n_units // 5 if n_inhibitory is None else n_inhibitory
-        each = max(1, n_units // 20) if units_per_input is None else units_per_input
+        n_inputs, n_units = check_count("n_inputs", n_inputs), check_count("n_units", n_units)
+        n_inhibitory = n_units // 5 if n_inhibitory is None else check_count("n_inhibitory", n_inhibitory, least=0)
+        each = max(1, n_units // 20) if units_per_input is None else check_count("units_per_input", units_per_input)
+        rng = check_rng(rng)
+        if not are_numbers(n_synapses, inhibitory_density, threshold, inhibitory_threshold) or inhibitory_density > 1:
+            found = f"{n_synapses!r}, {inhibitory_density!r}, {threshold!r}, {inhibitory_threshold!r}"
+            name, remedy = "n_synapses, inhibitory_density, thresholds", "a density is at most 1; see SORN.random"
+            raise InputError(name, expected="finite numbers above 0", found=found, remedy=remedy)
         lowest = min(n_inputs, n_inhibitory, each, n_synapses, inhibitory_density, threshold, inhibitory_threshold)
         if lowest <= 0 or n_inputs * each > n_units or n_synapses > n_units - 1:
             found = f"{n_units} units, {n_inputs} inputs of {each} units each, {n_synapses:g} synapses a unit"
@@ -179,9 +192,10 @@ class SORN(eqx.Module):
     def step(self, state: Array, inputs: Array) -> Array:
         """The next state ``(..., state)``."""
         excited = self.drive(state) + inputs @ self.input.T >= 0
-        seen = excited.astype(state.dtype) if self.fast_inhibition else state[..., : self.n_units]
+        seen = excited.astype(self.threshold.dtype) if self.fast_inhibition else state[..., : self.n_units]
         inhibiting = seen @ self.to_inhibitory.T - self.inhibitory_threshold >= 0
-        return jnp.concatenate([excited, inhibiting], axis=-1).astype(self.threshold.dtype)
+        kind = jnp.result_type(state, self.threshold)
+        return jnp.concatenate([excited, inhibiting], axis=-1).astype(kind)
 
     def expected(self, state: Array) -> Array:
         """x', the excitatory state ``(..., unit)`` that would follow without an input."""

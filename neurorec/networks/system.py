@@ -4,10 +4,12 @@ from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
 from neurorec.recording import InputError
+from neurorec.tasks import check_array
 
 
 class Steps(Protocol):
@@ -83,7 +85,8 @@ def run(system: System, inputs: ArrayLike, *, state: ArrayLike | None = None, dr
     Raises
     ------
     InputError
-        Draws for a system without private noise.
+        Inputs that are not as many channels as the system has, states of another length or other leading axes, and
+        draws for a system without private noise.
 
     Examples
     --------
@@ -93,14 +96,27 @@ def run(system: System, inputs: ArrayLike, *, state: ArrayLike | None = None, dr
     >>> run(network, np.zeros((7, 3, 2))).shape     # 7 steps, 3 trials
     (7, 3, 5)
     """
-    inputs = jnp.asarray(inputs)
+    inputs, begin = _numbers("inputs", inputs, "(time, ..., input)"), system.initial_state
+    if inputs.ndim < 2 or inputs.shape[-1] != system.n_inputs:
+        expected, found = f"(time, ..., {system.n_inputs}), the last of them channels", f"shape {inputs.shape}"
+        raise InputError("inputs", expected=expected, found=found, remedy="time first, channels last")
     ready = prepare(system)
-    if state is None:
-        state = jnp.broadcast_to(system.initial_state, (*inputs.shape[1:-1], system.initial_state.shape[-1]))
-    state = jnp.asarray(state)
+    state = begin if state is None else _numbers("state", state, "(..., state)")
+    state = state if jnp.issubdtype(state.dtype, jnp.inexact) else state.astype(begin.dtype)
+    lead, n_states = inputs.shape[1:-1], begin.shape[-1]
+    try:
+        state = jnp.broadcast_to(state, (*np.broadcast_shapes(lead, state.shape[:-1]), n_states))
+    except ValueError as error:
+        expected, found = f"{(*lead, n_states)}, or what becomes that", f"shape {state.shape}"
+        raise InputError("state", expected=expected, found=found, remedy="one a sequence, or one for all") from error
     draws = None if draws is None else jnp.asarray(draws)
     own = getattr(ready, "run", None)
     return scan(ready, state, inputs, draws) if own is None else own(state, inputs, draws)
+
+
+def _numbers(name: str, values: ArrayLike, axes: str) -> Array:
+    """Numbers as an array of JAX's; text and rows of unequal lengths are refused."""
+    return values if isinstance(values, Array) else jnp.asarray(check_array(name, values, axes))  # type: ignore[arg-type]
 
 
 def scan(cell: Steps, state: Array, inputs: Array, draws: Array | None = None) -> Array:
@@ -111,6 +127,9 @@ def scan(cell: Steps, state: Array, inputs: Array, draws: Array | None = None) -
         after = cell.step(state, inputs) if draw is None else noisy_step(cell, state, inputs, draw)
         return after, after
 
+    if (state.dtype, inputs.dtype) != (jnp.float32, jnp.float32):  # as a step returns it, so that it can go round
+        now = jax.tree.map(lambda values: jax.ShapeDtypeStruct(values.shape[1:], values.dtype), (inputs, draws))
+        state = state.astype(jax.eval_shape(lambda x, seen: advance(x, seen)[0], state, now).dtype)
     return jax.lax.scan(advance, state, (inputs, draws))[1]
 
 

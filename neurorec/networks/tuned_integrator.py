@@ -8,6 +8,7 @@ from jax import Array
 from scipy.optimize import nnls
 
 from neurorec.recording import InputError
+from neurorec.tasks import are_numbers, check_count, check_number, check_rng, plain
 
 
 class TunedIntegrator(eqx.Module):
@@ -39,7 +40,8 @@ class TunedIntegrator(eqx.Module):
     Raises
     ------
     InputError
-        Steps longer than the time constant, or times and rates that are not above 0.
+        Steps longer than the time constant, times and rates that are not above 0, a mistuning that is no number, and
+        arrays that do not fit.
 
     Examples
     --------
@@ -53,16 +55,23 @@ class TunedIntegrator(eqx.Module):
     threshold: Array
     weight: Array
     input: Array
-    mistuning: float = eqx.field(static=True, default=0.0)
-    dt: float = eqx.field(static=True, default=0.005)
-    tau: float = eqx.field(static=True, default=0.1)
-    half_rate: float = eqx.field(static=True, default=50.0)
+    mistuning: float = eqx.field(static=True, default=0.0, converter=plain)
+    dt: float = eqx.field(static=True, default=0.005, converter=plain)
+    tau: float = eqx.field(static=True, default=0.1, converter=plain)
+    half_rate: float = eqx.field(static=True, default=50.0, converter=plain)
 
     def __check_init__(self) -> None:
-        if not 0 < self.dt <= self.tau or self.half_rate <= 0:
-            found = f"dt {self.dt:g} s, tau {self.tau:g} s, half_rate {self.half_rate:g} spikes/s"
+        real = are_numbers(self.dt, self.tau, self.half_rate)
+        if not real or not 0 < self.dt <= self.tau or self.half_rate <= 0:
+            found = f"dt {self.dt} s, tau {self.tau} s, half_rate {self.half_rate} spikes/s"
             expected, remedy = "0 < dt <= tau, and a half_rate above 0", "take smaller steps, or slower synapses"
             raise InputError("dt, tau and half_rate", expected=expected, found=found, remedy=remedy)
+        check_number("mistuning", self.mistuning, remedy="0 is tuned")
+        n, shapes = self.slope.shape, [np.shape(part) for part in (self.threshold, self.weight, self.input)]
+        if len(n) != 1 or shapes != [n, n, (*n, 1)]:
+            expected, found = "(unit,) each, and input (unit, 1)", f"{n}, {', '.join(map(str, shapes))}"
+            name, remedy = "slope, threshold, weight, input", "see TunedIntegrator.tuned"
+            raise InputError(name, expected=expected, found=found, remedy=remedy)
 
     @classmethod
     def tuned(
@@ -83,13 +92,28 @@ class TunedIntegrator(eqx.Module):
         (spikes/s) at its end. The weights, all of them excitatory, minimise the squared ``sum_i w_i s_i(E) - E`` over
         positions.
 
+        Parameters
+        ----------
+        n_units : int
+            Units, two or more.
+        largest : float
+            End of the range of positions, degrees.
+        peak_rate : float
+            Of a unit at that end, on average, spikes/s.
+        mistuning, dt, tau, half_rate
+            See `TunedIntegrator`.
+        rng : numpy.random.Generator
+            Draws the slopes.
+
         Raises
         ------
         InputError
             Fewer than two units, or sizes that are not above 0.
         """
-        if n_units < 2 or min(largest, peak_rate) <= 0:
-            found = f"{n_units} units, {largest:g} degrees, {peak_rate:g} spikes/s"
+        rng, half_rate = check_rng(rng), check_number("half_rate", half_rate, above=0, unit="spikes/s")
+        n_units = check_count("n_units", n_units, least=-1)
+        if not are_numbers(largest, peak_rate) or n_units < 2 or min(largest, peak_rate) <= 0:
+            found = f"{n_units} units, {largest} degrees, {peak_rate} spikes/s"
             expected = "two units or more, and sizes above 0"
             raise InputError("n_units, largest and peak_rate", expected=expected, found=found, remedy="set them")
         recruited = np.linspace(-0.5, 0.9, n_units) * largest  # half of the units fire at all positions
@@ -128,7 +152,15 @@ class TunedIntegrator(eqx.Module):
         return self.state_at(0.0)
 
     def state_at(self, position: float) -> Array:
-        """Synapses ``(unit,)`` as they are where the eye is kept at a position, degrees."""
+        """Synapses ``(unit,)`` as they are where the eye is kept at a position, degrees.
+
+        Raises
+        ------
+        InputError
+            A position that is no number.
+        """
+        if not isinstance(position, jax.core.Tracer):
+            position = check_number("position", position, unit="degrees", remedy="one number")
         rate = jax.nn.relu(self.slope * position + self.threshold)
         return rate / (rate + self.half_rate)
 

@@ -110,7 +110,7 @@ def test_states_are_forgotten_below_a_radius_of_one():
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"spectral_radius": -0.1}, "spectral_radius: expected a number, 0 or more"),
+        ({"spectral_radius": -0.1}, "spectral_radius: expected 0 or more"),
         ({"input_scaling": float("nan")}, "input_scaling"),
         ({"leak": 0.0}, "0 < leak <= 1"),
         ({"leak": 1.5}, "0 < leak <= 1"),
