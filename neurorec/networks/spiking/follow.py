@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from neurorec.networks.callable import CallableSystem
 from neurorec.networks.spiking.follow_tuning import draw_tuning, fit_decoders, points_in_ball, steady_rates
 from neurorec.recording import InputError
+from neurorec.tasks import are_numbers, plain
 
 _FINEST = 0.05  # of tau: the longest step
 
@@ -77,18 +78,23 @@ class FollowNetwork(eqx.Module):
     input_weight: NDArray[np.float64]
     base: NDArray[np.float64]
     feedback: bool = eqx.field(static=True, default=False)
-    gain: float = eqx.field(static=True, default=10.0)
-    dt: float = eqx.field(static=True, default=1e-3)
-    tau_membrane: float = eqx.field(static=True, default=0.02)
-    refractory: float = eqx.field(static=True, default=2e-3)
-    tau: float = eqx.field(static=True, default=0.02)
+    gain: float = eqx.field(static=True, default=10.0, converter=plain)
+    dt: float = eqx.field(static=True, default=1e-3, converter=plain)
+    tau_membrane: float = eqx.field(static=True, default=0.02, converter=plain)
+    refractory: float = eqx.field(static=True, default=2e-3, converter=plain)
+    tau: float = eqx.field(static=True, default=0.02, converter=plain)
 
     def __check_init__(self) -> None:
-        longest = _FINEST * min(self.tau_membrane, self.tau)
+        times = (self.dt, self.tau_membrane, self.refractory, self.tau)
+        longest = _FINEST * min(self.tau_membrane, self.tau) if are_numbers(*times, self.gain) else 0.0
         if not 0 < self.dt <= longest * (1 + 1e-9) or self.refractory < 0 or self.gain < 0:
-            found = f"dt {self.dt:g} s, refractory {self.refractory:g} s, gain {self.gain:g}"
+            found = f"dt {self.dt} s, refractory {self.refractory} s, gain {self.gain}"
             expected = f"0 < dt <= {longest:g} s, a twentieth of the time constants, and the others at least 0"
             raise InputError("dt, refractory and gain", expected=expected, found=found, remedy="take smaller steps")
+        if self.encoder.ndim != 2 or self.input_encoder.ndim != 2:
+            found = f"shapes {self.encoder.shape} and {self.input_encoder.shape}"
+            expected, remedy = "(output, unit) and (command, input unit)", "see FollowNetwork.random"
+            raise InputError("encoder and input_encoder", expected=expected, found=found, remedy=remedy)
         (size, n), n_input = self.encoder.shape, self.input_encoder.shape[1]
         shapes = [self.bias.shape, self.decoder.shape, self.weight.shape]
         fits = shapes == [(n,), (size, n), (size, n)] and self.base.shape in ((0, 0), (n, n))
@@ -132,6 +138,11 @@ class FollowNetwork(eqx.Module):
             See above.
         rng : numpy.random.Generator
             Everything random.
+
+        Raises
+        ------
+        InputError
+            What `draw_tuning` and `FollowNetwork` refuse.
         """
         shared = {"max_rates": max_rates, "intercepts": intercepts, "tau": tau_membrane, "refractory": refractory}
         own = draw_tuning(n_units, n_outputs, radius=radius, rng=rng, **shared)
@@ -248,7 +259,7 @@ class FollowNetwork(eqx.Module):
 
     def step(self, state: Array, inputs: Array) -> Array:
         """The next state ``(..., state)`` under a command, and the reference where the error comes back."""
-        state, inputs = jnp.asarray(state), jnp.asarray(inputs)
+        state, inputs = jnp.asarray(state, dtype=jnp.result_type(state, jnp.float32)), jnp.asarray(inputs)
         n, m, size = self.n_units, len(self.input_bias), self.n_outputs
         v, wait, traces, input_v, input_wait, input_traces, followed, error = jnp.split(
             state, np.cumsum([n, n, n, m, m, m, size]).tolist(), axis=-1

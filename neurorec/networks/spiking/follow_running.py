@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurorec.networks.spiking.follow import FollowNetwork
 from neurorec.networks.spiking.follow_kernels import follow_steps
+from neurorec.networks.spiking.running import chosen_units, steps_of_bin
 from neurorec.recording import InputError, recording_from_arrays
+from neurorec.tasks import are_numbers, check_array, check_number
 
 
 class FollowRun(NamedTuple):
@@ -89,8 +91,8 @@ def run_follow(
     Raises
     ------
     InputError
-        Sizes that do not fit, numbers that are not finite, learning or feedback without a reference, bins that are no
-        whole number of steps.
+        Sizes that do not fit, numbers that are not finite, learning without a reference, bins that are no whole number
+        of steps.
 
     Examples
     --------
@@ -101,16 +103,18 @@ def run_follow(
     True
     """
     command, wanted = _checked(network, command, reference)
-    if learning_rate < 0 or not tau_error > 0 or (learning_rate > 0 and reference is None):
-        found = f"learning_rate {learning_rate:g}, tau_error {tau_error:g} s, reference {reference is not None}"
+    real = are_numbers(learning_rate, tau_error)
+    if not real or learning_rate < 0 or not tau_error > 0 or (learning_rate > 0 and reference is None):
+        found = f"learning_rate {learning_rate}, tau_error {tau_error} s, reference {reference is not None}"
         expected, remedy = "learning_rate >= 0, tau_error > 0, and a reference to learn from", "see run_follow"
         raise InputError("learning_rate, tau_error and reference", expected=expected, found=found, remedy=remedy)
-    per_bin = 0 if bin_width is None else _steps(bin_width, network.dt)
+    per_bin = 0 if bin_width is None else steps_of_bin(bin_width, network.dt)
     n, m, size = network.n_units, len(network.input_bias), network.n_outputs
-    begin = np.zeros(network.n_states) if state is None else np.array(state, dtype=float)
-    slow = np.zeros(size) if slow_error is None else np.array(slow_error, dtype=float)
-    if begin.shape != (network.n_states,) or slow.shape != (size,):
-        found, expected = f"{begin.shape} and {slow.shape}", f"({network.n_states},) and ({size},)"
+    begin = np.zeros(network.n_states) if state is None else check_array("state", state, "(state,)").copy()
+    slow = np.zeros(size) if slow_error is None else check_array("slow_error", slow_error, "(output,)").copy()
+    finite = np.isfinite(begin).all() and np.isfinite(slow).all()
+    if begin.shape != (network.n_states,) or slow.shape != (size,) or not finite:
+        found, expected = f"{begin.shape} and {slow.shape}", f"finite, ({network.n_states},) and ({size},)"
         raise InputError("state and slow_error", expected=expected, found=found, remedy="those that a run ended in")
     parts = np.split(begin, np.cumsum([n, n, n, m, m, m, size]))
     layers, signals = tuple(p.copy() for p in parts[:6]), (parts[6].copy(), parts[7].copy(), slow)
@@ -178,12 +182,12 @@ def simulate_follow(
     >>> dict(recording.sizes)["time"], recording["activity"].attrs["kind"]
     (60, 'counts')
     """
-    command = np.asarray(command, dtype=float)
-    per_bin = _steps(bin_width, network.dt)
+    command = check_array("command", command, "(trial, time, command)")
+    per_bin, gap = steps_of_bin(bin_width, network.dt), check_number("gap", gap, least=0, unit="s")
     if command.ndim != 3 or not command.size or command.shape[1] % per_bin:
         found, expected = f"shape {command.shape}", f"(trial, time, command), time a multiple of {per_bin} steps"
         raise InputError("command", expected=expected, found=found, remedy="cut trials at whole bins")
-    chosen = np.arange(network.n_units) if units is None else np.asarray(units)
+    chosen = np.arange(network.n_units) if units is None else chosen_units("units", units, network.n_units)
     free = replace(network, feedback=False)
     runs = [run_follow(free, row, bin_width=bin_width) for row in command]
     n_trials, n_bins = len(command), command.shape[1] // per_bin
@@ -208,8 +212,12 @@ def simulate_follow(
 def _checked(
     network: FollowNetwork, command: ArrayLike, reference: ArrayLike | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    command = np.ascontiguousarray(command, dtype=float)
-    wanted = np.empty((0, network.n_outputs)) if reference is None else np.ascontiguousarray(reference, dtype=float)
+    if not isinstance(network, FollowNetwork):
+        raise InputError("network", expected="FollowNetwork", found=type(network).__name__, remedy="see its random")
+    command = np.ascontiguousarray(check_array("command", command, "(time, command)"))
+    wanted = np.empty((0, network.n_outputs))
+    if reference is not None:
+        wanted = np.ascontiguousarray(check_array("reference", reference, "(time, output)"))
     shapes = [(len(command), len(network.input_encoder)), (len(command) if reference is not None else 0,)]
     right = [*shapes[:1], (*shapes[1], network.n_outputs)]
     if [command.shape, wanted.shape] != right or not (np.isfinite(command).all() and np.isfinite(wanted).all()):
@@ -217,11 +225,3 @@ def _checked(
         expected = f"finite, (time, {right[0][1]}) and (time, {network.n_outputs})"
         raise InputError("command and reference", expected=expected, found=found, remedy="give each step a row")
     return command, wanted
-
-
-def _steps(bin_width: float, dt: float) -> int:
-    per_bin = round(bin_width / dt)
-    if per_bin < 1 or not math.isclose(per_bin * dt, bin_width, rel_tol=1e-6):
-        found = f"{bin_width:g} s in steps of {dt:g} s"
-        raise InputError("bin_width", expected="a whole number of steps", found=found, remedy="change either")
-    return per_bin

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurorec.recording import InputError
+from neurorec.tasks import are_numbers, check_array, check_count, check_rng
 
 
 class Tuning(NamedTuple):
@@ -70,12 +71,18 @@ def draw_tuning(
     >>> bool(((rates > 200) & (rates < 400)).all())
     True
     """
-    low, high = max_rates
-    if min(n_units, n_dimensions) < 1 or not radius > 0:
-        found = f"{n_units} units, {n_dimensions} dimensions, radius {radius:g}"
+    rng = check_rng(rng)
+    if not are_numbers(n_units, n_dimensions, radius) or min(n_units, n_dimensions) < 1 or not radius > 0:
+        found = f"{n_units} units, {n_dimensions} dimensions, radius {radius}"
         raise InputError("tuning", expected="at least one of each, radius > 0", found=found, remedy="see draw_tuning")
-    if not 0 < low <= high < 1 / max(refractory, 1e-12) or not -1 <= intercepts[0] <= intercepts[1] <= 1:
-        found = f"{low:g} to {high:g} spikes/s, intercepts {intercepts[0]:g} to {intercepts[1]:g}"
+    n_units, n_dimensions = check_count("n_units", n_units), check_count("n_dimensions", n_dimensions)
+    if not are_numbers(tau, refractory) or not tau > 0 or refractory < 0:
+        found, remedy = f"{tau!r} s and {refractory!r} s", "such as 0.02 and 0.002"
+        raise InputError("tau and refractory", expected="tau > 0, refractory >= 0", found=found, remedy=remedy)
+    two = all(np.iterable(pair) and len(pair) == 2 and are_numbers(*pair) for pair in (max_rates, intercepts))
+    low, high = max_rates if two else (np.nan, np.nan)
+    if not two or not 0 < low <= high < 1 / max(refractory, 1e-12) or not -1 <= intercepts[0] <= intercepts[1] <= 1:
+        found = f"{max_rates} spikes/s, intercepts {intercepts}"
         expected = f"rates above 0 and below 1 / refractory = {1 / max(refractory, 1e-12):g}, intercepts in [-1, 1]"
         raise InputError("max_rates and intercepts", expected=expected, found=found, remedy="lower the rates")
     direction = rng.standard_normal((n_dimensions, n_units))
@@ -144,9 +151,16 @@ def fit_decoders(rates: ArrayLike, targets: ArrayLike, *, noise: float = 0.1) ->
     >>> fit_decoders(np.eye(2), [[1.0], [2.0]], noise=1e-6).round(3).tolist()
     [[1.0, 2.0]]
     """
-    rates, targets = np.asarray(rates, dtype=float), np.asarray(targets, dtype=float)
-    if rates.ndim != 2 or targets.ndim != 2 or len(rates) != len(targets) or not noise > 0 or not rates.max() > 0:
-        found = f"rates {rates.shape}, targets {targets.shape}, noise {noise:g}"
+    rates, targets = check_array("rates", rates, "(point, unit)"), check_array("targets", targets, "(point, target)")
+    fit = rates.ndim == 2 and targets.ndim == 2 and len(rates) == len(targets) and np.isfinite(targets).all()
+    if (
+        not fit
+        or not are_numbers(noise)
+        or not noise > 0
+        or not rates.max(initial=0) > 0
+        or not np.isfinite(rates).all()
+    ):
+        found = f"rates {rates.shape}, targets {targets.shape}, noise {noise}"
         expected = "(point, unit) and (point, target) of as many points, some rates and noise above 0"
         raise InputError("rates and targets", expected=expected, found=found, remedy="give each point a row")
     penalty = len(rates) * (noise * rates.max()) ** 2

@@ -1,6 +1,7 @@
 """A network of leaky integrate-and-fire units, as a system that steps."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -12,6 +13,12 @@ from neurorec.networks.spiking.constants import step_constants
 from neurorec.networks.spiking.population import Population, ShortTerm
 from neurorec.networks.spiking.synapses import Synapses, draw_short_term, join_at_random, sort_synapses
 from neurorec.recording import InputError, first_offenders
+from neurorec.tasks import are_numbers, check_count, check_number, check_rng, plain
+
+
+def _pair(values: Any) -> Any:
+    """Times as a tuple of Python's numbers; whatever else is left as it is."""
+    return tuple(map(plain, values)) if np.iterable(values) else (values,)
 
 
 class LIFNetwork(eqx.Module):
@@ -65,8 +72,8 @@ class LIFNetwork(eqx.Module):
     populations: tuple[Population, ...] = eqx.field(static=True)
     synapses: Synapses
     start: NDArray[np.float64]
-    dt: float = eqx.field(static=True, default=1e-4)
-    tau_synapse: tuple[float, float] = eqx.field(static=True, default=(0.0, 0.0))
+    dt: float = eqx.field(static=True, default=1e-4, converter=plain)
+    tau_synapse: tuple[float, float] = eqx.field(static=True, default=(0.0, 0.0), converter=_pair)
     n_slots: int = eqx.field(static=True, init=False)
 
     def __post_init__(self) -> None:
@@ -74,6 +81,11 @@ class LIFNetwork(eqx.Module):
 
     def __check_init__(self) -> None:
         n, first = self.n_units, self.synapses.first
+        if len(self.tau_synapse) != 2 or not are_numbers(self.dt, *self.tau_synapse):
+            found, expected = f"dt {self.dt!r}, tau_synapse {self.tau_synapse!r}", "a step and two times, s"
+            raise InputError(
+                "dt and tau_synapse", expected=expected, found=found, remedy="such as 1e-4 and (0.005, 0.01)"
+            )
         fastest = min([p.tau for p in self.populations] + [t for t in self.tau_synapse if t > 0])
         if not 0 < self.dt <= fastest / 2 or min(self.tau_synapse) < 0:
             found = f"dt {self.dt:g} s, tau_synapse {self.tau_synapse}"
@@ -85,12 +97,28 @@ class LIFNetwork(eqx.Module):
             raise InputError("synapses and start", expected=expected, found=found, remedy="count units, then inputs")
         if not isinstance(self.synapses.weight, np.ndarray):
             return  # as when JAX takes it apart
+        self._check_synapses()
         up, down = (np.add.reduceat(np.append(s, 0), first[:-1]) * (np.diff(first) > 0) for s in self._signs())
         both = np.flatnonzero((up > 0) & (down > 0))
         if both.size:
             found = f"both from {first_offenders(both)}"
             remedy = "give excitatory and inhibitory synapses sources of their own"
             raise InputError("weight", expected="one sign per source", found=found, remedy=remedy)
+
+    def _check_synapses(self) -> None:
+        """What the compiled loop takes for granted: it would read and write elsewhere."""
+        s, n = self.synapses, len(self.synapses.target)
+        lengths = [len(part) for part in (s.weight, s.U, s.D, s.F)]
+        sorted_ = s.first[0] == 0 and s.first[-1] == n and (np.diff(s.first) >= 0).all()
+        fits = lengths in ([n, 0, 0, 0], [n] * 4) and len(s.delay) in (n, 1) and sorted_
+        if not fits or (n and (s.target.min() < 0 or s.delay.min() < 1)):
+            found = f"{n} targets, {lengths} weights and U, D, F, {len(s.delay)} delays"
+            expected = "as many of each, sorted by source, targets from 0 and delays from 1 step on"
+            raise InputError("synapses", expected=expected, found=found, remedy="see sort_synapses")
+        if not (np.isfinite(s.weight).all() and np.isfinite(np.asarray(self.start, dtype=float)).all()):
+            raise InputError(
+                "weight and start", expected="finite mV", found="nan or inf", remedy="look at their making"
+            )
 
     def _signs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         return (self.synapses.weight > 0).astype(np.int64), (self.synapses.weight < 0).astype(np.int64)
@@ -133,7 +161,15 @@ class LIFNetwork(eqx.Module):
             See above.
         rng : numpy.random.Generator
             Everything random, the voltages at the beginning too: uniform between reset and threshold.
+
+        Raises
+        ------
+        InputError
+            Names that are given twice, or are of no population; probabilities and delays that do not cover all pairs,
+            and what `sort_synapses`, `join_at_random` and `LIFNetwork` refuse.
         """
+        rng = check_rng(rng)
+        _check_parts(populations, inputs, weight_spread)
         begin, size, sources = {}, {}, 0
         for name, n in [(p.name, p.n_units) for p in populations] + list((inputs or {}).items()):
             begin[name], size[name] = sources, n
@@ -142,14 +178,16 @@ class LIFNetwork(eqx.Module):
         _check_names(weight, size, {p.name for p in populations})
         parts: list[tuple] = []
         for pair, mean in weight.items():
-            p = probability if isinstance(probability, float | int) else probability[pair]
+            p = _of(pair, probability, "probability")
             degree = round(p * size[pair[0]]) if fixed_in_degree else None
             found = join_at_random(size[pair[0]], size[pair[1]], p, in_degree=degree, rng=rng)
             n = found.source.size
-            strength = np.full(n, mean)
+            if not are_numbers(mean):
+                raise InputError(f"weight of {pair}", expected="finite mV", found=repr(mean), remedy="one number")
+            strength = np.full(n, mean, dtype=float)
             if weight_spread > 0:
                 strength = mean * weight_spread**2 * rng.gamma(weight_spread**-2, size=n)
-            wait = delay if isinstance(delay, float | int) else delay[pair]
+            wait = _of(pair, delay, "delay")
             kind = (short_term or {}).get(pair, _CONSTANT)
             plastic = draw_short_term(kind, n, rng=rng) if short_term else (np.zeros(n),) * 3
             parts.append((found.source + begin[pair[0]], found.target + begin[pair[1]], strength, wait, plastic))
@@ -225,6 +263,7 @@ class LIFNetwork(eqx.Module):
         return state[..., 4 * self.n_units : 5 * self.n_units]
 
     def _step(self, state: Array, inputs: Array, draw: Array | None) -> Array:
+        state = jnp.asarray(state, dtype=jnp.result_type(state, jnp.float32))  # whole numbers would cut voltages off
         n, lead, synapses = self.n_units, state.shape[:-1], self.synapses
         v, current_e, current_i, waiting = (state[..., k * n : (k + 1) * n] for k in range(4))
         pending = state[..., 5 * n : (5 + 2 * self.n_slots) * n].reshape(*lead, self.n_slots, 2, n)
@@ -286,8 +325,31 @@ def _threshold(population: Population) -> float:
     return population.threshold
 
 
+def _of(pair: tuple[str, str], given: Any, name: str) -> float:
+    """What holds for a pair: one number for all, or its own."""
+    if isinstance(given, Mapping) and pair not in given:
+        raise InputError(name, expected=f"one for {pair}, too", found="none", remedy="give one number, or all pairs")
+    return check_number(name, given[pair] if isinstance(given, Mapping) else given, least=0)
+
+
+def _check_parts(populations: Any, inputs: Any, weight_spread: float) -> None:
+    many = list(populations) if np.iterable(populations) else []
+    if not many or not all(isinstance(p, Population) for p in many):
+        remedy = "put one in a list, too"
+        raise InputError("populations", expected="a list of Population", found=repr(populations)[:60], remedy=remedy)
+    if not isinstance(inputs or {}, Mapping):
+        raise InputError("inputs", expected="numbers by name", found=repr(inputs), remedy="such as {'X': 100}")
+    for name, n in (inputs or {}).items():
+        check_count(f"inputs {name!r}", n, least=0)
+    names = [p.name for p in many] + list(inputs or {})
+    if len(set(names)) < len(names):
+        found = ", ".join(map(str, names))
+        raise InputError("populations and inputs", expected="a name each", found=found, remedy="rename one")
+    check_number("weight_spread", weight_spread, least=0, remedy="standard deviation over mean")
+
+
 def _check_names(weight: Mapping[tuple[str, str], float], size: Mapping[str, int], units: set[str]) -> None:
-    wrong = [pair for pair in weight if pair[0] not in size or pair[1] not in units]
+    wrong = [pair for pair in weight if len(pair) != 2 or pair[0] not in size or pair[1] not in units]
     if wrong:
         expected = f"pairs from {', '.join(size)} to {', '.join(sorted(units))}"
         raise InputError(

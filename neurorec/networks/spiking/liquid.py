@@ -10,6 +10,7 @@ from neurorec.networks.spiking.population import Population, ShortTerm
 from neurorec.networks.spiking.running import LIFRun
 from neurorec.networks.spiking.synapses import draw_short_term, sort_synapses
 from neurorec.recording import InputError
+from neurorec.tasks import are_numbers, check_array, check_count, check_number, check_rng
 
 # From, to: share of joined neighbours, nA through 1 MOhm, delay (s), and how synapses follow their use.
 _PAIRS = {
@@ -79,7 +80,8 @@ def random_liquid(
     Raises
     ------
     InputError
-        For shares that leave no units of one kind, or lengths that are not above 0.
+        For a grid that is not of three sides, shares that leave no units of one kind, lengths that are not above 0, and
+        a strength below 0, under which units would change their kind.
 
     Examples
     --------
@@ -87,13 +89,18 @@ def random_liquid(
     >>> made.network.n_units, made.network.area.count("I")
     (135, 27)
     """
-    n = int(np.prod(shape))
-    n_i = round(inhibitory * n)
-    if not 0 < n_i < n or not wiring_length > 0 or not 0 <= input_share <= 1:
-        found = f"{n_i} inhibitory of {n}, wiring length {wiring_length:g}, input share {input_share:g}"
+    sides = [check_count("shape", side) for side in shape] if np.iterable(shape) else []
+    if len(sides) != 3:
+        raise InputError("shape", expected="three sides", found=repr(shape), remedy="such as (15, 3, 3)")
+    n_inputs, strength = check_count("n_inputs", n_inputs, least=0), check_number("strength", strength, least=0)
+    dt, rng, n = check_number("dt", dt, above=0, unit="s"), check_rng(rng), int(np.prod(sides))
+    real = are_numbers(inhibitory, wiring_length, input_share)
+    n_i = round(inhibitory * n) if real else 0
+    if not real or not 0 < n_i < n or not wiring_length > 0 or not 0 <= input_share <= 1:
+        found = f"{inhibitory} inhibitory of {n}, wiring length {wiring_length}, input share {input_share}"
         expected = "units of both kinds, a length above 0, a share of inputs from 0 to 1"
         raise InputError("shape and shares", expected=expected, found=found, remedy="see its defaults")
-    position = rng.permutation(np.indices(shape).reshape(3, -1).T)
+    position = rng.permutation(np.indices(sides).reshape(3, -1).T)
     kind = np.repeat(["E", "I"], [n - n_i, n_i])
     distance = np.linalg.norm(position[:, None] - position[None], axis=-1)
     near = np.exp(-((distance / wiring_length) ** 2)) * (distance > 0)
@@ -142,15 +149,27 @@ def liquid_state(run: LIFRun, n_units: int, times: ArrayLike, *, dt: float, tau:
     -------
     ndarray (time, unit)
 
+    Raises
+    ------
+    InputError
+        Times that are not finite, a step or a time constant that is not above 0, fewer units than have spikes.
+
     Examples
     --------
     >>> done = LIFRun(np.array([0, 9]), np.array([0, 0]), 20, *(np.zeros(0),) * 4)
     >>> liquid_state(done, 1, [0.02], dt=1e-3, tau=0.01).round(3).tolist()     # e^-1.9 + e^-1
     [[0.517]]
     """
-    found = np.zeros((len(np.atleast_1d(times)), n_units))
+    n_units, times = check_count("n_units", n_units, least=0), np.atleast_1d(check_array("times", times, "(time,)"))
+    dt, tau = check_number("dt", dt, above=0, unit="s"), check_number("tau", tau, above=0, unit="s")
+    if times.ndim != 1 or not np.isfinite(times).all():
+        raise InputError("times", expected="finite s, (time,)", found=f"shape {times.shape}", remedy="when to look")
+    if run.unit.size and run.unit.max() >= n_units:
+        found, expected = f"spikes of unit {run.unit.max()}", f"units 0 to {n_units - 1}"
+        raise InputError("n_units", expected=expected, found=found, remedy="as many as the network has")
+    found = np.zeros((len(times), n_units))
     at = (run.step + 1) * dt
-    for k, time in enumerate(np.atleast_1d(np.asarray(times, dtype=float))):
+    for k, time in enumerate(times):
         before = (at <= time + 1e-9) & (at > time - 20 * tau)
         found[k] = np.bincount(run.unit[before], weights=np.exp((at[before] - time) / tau), minlength=n_units)
     return found

@@ -17,6 +17,7 @@ from scipy.special import erfcx
 
 from neurorec.networks.spiking.lif import LIFNetwork
 from neurorec.recording import InputError
+from neurorec.tasks import are_numbers, check_array, check_count, check_number, plain
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
 _LEAST = 1 / 30  # spread over the distance from reset to threshold, below which input counts as constant
@@ -79,19 +80,37 @@ def lif_rate(
     ndarray
         Spikes/s.
 
+    Raises
+    ------
+    InputError
+        Numbers that are not finite, a spread or a refractory period below 0, a time constant that is not above 0, a
+        threshold that is not above the reset, and arrays that do not fit one another.
+
     Examples
     --------
     >>> bool(abs(lif_rate(30.0, 0.5) * (0.002 + 0.02 * np.log(2)) - 1) < 1e-3)      # noise hardly matters
     True
     """
-    mean, tau, threshold, reset = (np.asarray(v, dtype=float) for v in (mean, tau, threshold, reset))
-    spread = np.maximum(np.asarray(spread, dtype=float), _LEAST * (threshold - reset))
+    given = {"mean": mean, "spread": spread, "tau": tau, "threshold": threshold, "reset": reset}
+    given["refractory"] = refractory
+    mean, spread, tau, threshold, reset, refractory = (check_array(name, v, "") for name, v in given.items())
+    try:
+        parts = np.broadcast_arrays(mean, spread, tau, threshold, reset, refractory)
+    except ValueError as error:
+        found = ", ".join(str(np.shape(v)) for v in given.values())
+        raise InputError("mean, spread, ...", expected="shapes that fit", found=found, remedy="one a unit") from error
+    right = all(np.isfinite(part).all() for part in parts) and (spread >= 0).all() and (refractory >= 0).all()
+    if not right or not (tau > 0).all() or not (parts[3] > parts[4]).all():
+        expected = "finite numbers, spread and refractory 0 or more, tau above 0, threshold above reset"
+        name, remedy = "mean, spread, tau, threshold, reset, refractory", "see lif_rate"
+        raise InputError(name, expected=expected, found="others", remedy=remedy)
+    spread = np.maximum(spread, _LEAST * (threshold - reset))
     low, high = (reset - mean) / spread, (threshold - mean) / spread
     middle, half = ((high + low) / 2)[..., None], ((high - low) / 2)[..., None]
     u = middle + half * _NODES
     # exp(u^2) (1 + erf u) = erfcx(-u), whose exponent is kept from overflowing
     value = erfcx(-np.minimum(u, np.sqrt(_MOST)))
-    return 1 / (np.asarray(refractory) + tau * np.sqrt(np.pi) * ((half * value) @ _WEIGHTS))
+    return 1 / (refractory + tau * np.sqrt(np.pi) * ((half * value) @ _WEIGHTS))
 
 
 class MatchedRates(eqx.Module):
@@ -115,6 +134,11 @@ class MatchedRates(eqx.Module):
     dt : float
         Step, s.
 
+    Raises
+    ------
+    InputError
+        A step that is not above 0, or longer than the fastest time constant.
+
     Examples
     --------
     >>> from neurorec.networks import LIFNetwork, Population
@@ -136,7 +160,13 @@ class MatchedRates(eqx.Module):
     threshold: Array
     reset: Array
     refractory: Array
-    dt: float = eqx.field(static=True, default=1e-3)
+    dt: float = eqx.field(static=True, default=1e-3, converter=plain)
+
+    def __check_init__(self) -> None:
+        fastest = np.inf if isinstance(self.tau, jax.core.Tracer) else float(np.min(self.tau, initial=np.inf))
+        if not are_numbers(self.dt) or not 0 < self.dt <= fastest * (1 + 1e-6):
+            expected, found = f"0 < dt <= {fastest:g} s, the fastest time constant", f"{self.dt!r}"
+            raise InputError("dt", expected=expected, found=found, remedy="take smaller steps")
 
     @classmethod
     def of(cls, network: LIFNetwork, *, by_population: bool = False, dt: float = 1e-3) -> "MatchedRates":
@@ -145,8 +175,10 @@ class MatchedRates(eqx.Module):
         Raises
         ------
         InputError
-            For plastic synapses, whose mean strength follows the rates.
+            For plastic synapses, whose mean strength follows the rates, and what is no spiking network.
         """
+        if not isinstance(network, LIFNetwork):
+            raise InputError("network", expected="LIFNetwork", found=type(network).__name__, remedy="see its random")
         s, n = network.synapses, network.n_units
         if s.U.size:
             raise InputError("network", expected="constant synapses", found="plastic ones", remedy="leave them out")
@@ -245,10 +277,18 @@ class MatchedRates(eqx.Module):
         Returns
         -------
         SettledRates
+
+        Raises
+        ------
+        InputError
+            Rates that are not finite or below 0, or of other numbers of units or inputs; a tolerance that is not above
+            0.
         """
         n = self.n_units
+        given, rate = _rates("inputs", inputs, self.n_inputs), _rates("start", 5.0 if start is None else start, n)
+        tolerance = check_number("tolerance", tolerance, above=0, unit="spikes/s")
+        n_iter = check_count("n_iter", n_iter, least=0)
         matrices = [np.asarray(v, dtype=float) for v in (self.weight, self.square, self.coloured)]
-        given = np.broadcast_to(np.asarray(inputs, dtype=float), (self.n_inputs,))
         tau, threshold, reset, refractory = (
             np.asarray(v, dtype=float) for v in (self.tau, self.threshold, self.reset, self.refractory)
         )
@@ -264,7 +304,6 @@ class MatchedRates(eqx.Module):
             options = {"tau": tau, "threshold": threshold, "reset": reset, "refractory": refractory}
             return lif_rate(shifted, spread, **options), mean, spread
 
-        rate = np.full(n, 5.0) if start is None else np.asarray(start, dtype=float)
         if n <= _FEW:
             rate, k = _solve(lambda x: follow(x)[0], rate, tolerance)
         else:
@@ -272,6 +311,15 @@ class MatchedRates(eqx.Module):
         after, mean, spread = follow(rate)
         residual = float(np.abs(after - rate).max())
         return SettledRates(rate, mean, spread, residual, residual < tolerance, k)
+
+
+def _rates(name: str, values: ArrayLike, n: int) -> NDArray[np.float64]:
+    """Rates, one each, of one that is given for all."""
+    found = check_array(name, values, "of spikes/s")
+    if found.shape not in ((), (1,), (n,)) or not (np.isfinite(found) & (found >= 0)).all():
+        shown = f"shape {found.shape}" if found.size != 1 else f"{found.item():g}"
+        raise InputError(name, expected=f"rates of 0 or more, one or {n}", found=shown, remedy="spikes/s each")
+    return np.array(np.broadcast_to(found, (n,)))
 
 
 def _solve(follow: Callable[[NDArray], NDArray], start: NDArray, tolerance: float) -> tuple[NDArray, int]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from neurorec.recording import InputError
+from neurorec.tasks import are_numbers, check_count, check_number
 
 
 @dataclass(frozen=True)
@@ -57,18 +58,17 @@ class Population:
     background_weight: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.n_units < 1:
-            raise InputError("n_units", expected="1 or more", found=str(self.n_units), remedy="give each kind units")
-        if not self.tau > 0 or not self.refractory >= 0:
-            found = f"tau {self.tau:g} s and refractory {self.refractory:g} s"
+        object.__setattr__(self, "n_units", check_count("n_units", self.n_units, remedy="give each kind units"))
+        if not are_numbers(self.tau, self.refractory) or not self.tau > 0 or not self.refractory >= 0:
+            found = f"tau {self.tau} s and refractory {self.refractory} s"
             expected, remedy = "tau above 0, refractory 0 or more (s)", "such as 0.02 s and 0.002 s"
             raise InputError("tau and refractory", expected=expected, found=found, remedy=remedy)
-        if not self.threshold > self.reset:
-            found = f"{self.threshold:g} and {self.reset:g}"
+        if not are_numbers(self.threshold, self.reset) or not self.threshold > self.reset:
+            found = f"{self.threshold} and {self.reset}"
             raise InputError("threshold", expected="above reset (mV)", found=found, remedy="lower the reset")
-        if not self.background_rate >= 0:
-            found = f"{self.background_rate:g} spikes/s"
-            raise InputError("background_rate", expected="0 or more", found=found, remedy="inhibit by its weight")
+        check_number("background_rate", self.background_rate, least=0, unit="spikes/s", remedy="inhibit by its weight")
+        for name in ("drive", "background_weight"):
+            check_number(name, getattr(self, name), unit="mV", remedy="0 is none")
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,11 @@ class ShortTerm:
         Of U, D and F over synapses: standard deviation over mean; values outside of what can be are drawn again from
         a uniform distribution between 0 and twice the mean (U: at most 1).
 
+    Raises
+    ------
+    InputError
+        Numbers outside of these.
+
     Examples
     --------
     >>> ShortTerm(0.5, 1.1, 0.05).U
@@ -100,7 +105,8 @@ class ShortTerm:
     spread: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.U <= 1 or not self.D > 0 or not self.F > 0 or not self.spread >= 0:
-            found = f"U {self.U:g}, D {self.D:g} s, F {self.F:g} s, spread {self.spread:g}"
+        real = are_numbers(self.U, self.D, self.F, self.spread)
+        if not real or not 0 < self.U <= 1 or not self.D > 0 or not self.F > 0 or not self.spread >= 0:
+            found = f"U {self.U}, D {self.D} s, F {self.F} s, spread {self.spread}"
             expected, remedy = "0 < U <= 1, D and F above 0 (s), spread 0 or more", "see ShortTerm"
             raise InputError("short-term plasticity", expected=expected, found=found, remedy=remedy)

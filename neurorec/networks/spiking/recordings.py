@@ -1,6 +1,7 @@
 """Recordings of spiking networks: trials in, spike counts in bins out."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,8 +9,19 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from neurorec.networks.spiking.lif import LIFNetwork
-from neurorec.networks.spiking.running import InputSpikes, count_spikes, poisson_inputs, run_lif
+from neurorec.networks.spiking.running import (
+    InputSpikes,
+    chosen_units,
+    count_spikes,
+    poisson_inputs,
+    run_lif,
+    steps_of_bin,
+)
 from neurorec.recording import InputError, recording_from_arrays
+from neurorec.tasks import check_array, check_number
+
+# names that mean something else in the recording
+TAKEN = {"activity", "observed", "time", "segment", "unit", "area", "trial", "trial_id", "inputs", "start", "stop"}
 
 
 def simulate_spiking(
@@ -60,7 +72,8 @@ def simulate_spiking(
     Raises
     ------
     InputError
-        As `poisson_inputs`, and for rates without trials.
+        As `poisson_inputs`, for rates without trials, a gap or a warm-up below 0, units that are not there, and
+        conditions that are not one a trial or have the name of another column.
 
     Examples
     --------
@@ -73,12 +86,16 @@ def simulate_spiking(
     >>> dict(recording.sizes)["time"], recording["activity"].attrs["kind"]
     (150, 'counts')
     """
-    rate = np.asarray(rate, dtype=float)
+    rate = check_array("rate", rate, "(trial, time) or (trial, time, input)")
+    steps_of_bin(bin_width, network.dt)
+    warm_up = check_number("warm_up", warm_up, least=0, unit="s")
+    gap = check_number("gap", gap, least=0, unit="s")
     if rate.ndim not in (2, 3) or not rate.size:
         found, remedy = f"shape {rate.shape}", "give a row of rates for each trial"
         raise InputError("rate", expected="(trial, time) or (trial, time, input)", found=found, remedy=remedy)
-    chosen = np.arange(network.n_units) if units is None else np.asarray(units)
+    chosen = np.arange(network.n_units) if units is None else chosen_units("units", units, network.n_units)
     n_trials, n_bins = rate.shape[:2]
+    columns = _columns(conditions, n_trials)
     counts, state = [], None
     before = round(warm_up / bin_width)
     for k, row in enumerate(rate):
@@ -90,9 +107,7 @@ def simulate_spiking(
     length = n_bins * bin_width
     start = np.arange(n_trials) * (length + gap)
     within = np.arange(n_bins) * bin_width
-    table = pd.DataFrame(
-        {"start": start, "stop": start + length} | {k: np.asarray(v) for k, v in (conditions or {}).items()}
-    )
+    table = pd.DataFrame({"start": start, "stop": start + length} | columns)
     recording = recording_from_arrays(
         np.concatenate(counts),
         bin_width=bin_width,
@@ -107,6 +122,18 @@ def simulate_spiking(
     if known:
         recording["inputs"].attrs["units"] = "spikes/s"
     return recording
+
+
+def _columns(conditions: Any, n_trials: int) -> dict[str, NDArray]:
+    """Conditions as columns of the trial table, which do not stand in the way of others."""
+    columns = {k: np.asarray(v) for k, v in conditions.items()} if isinstance(conditions, Mapping) else {}
+    taken = sorted(set(columns) & TAKEN)
+    wrong = [k for k, v in columns.items() if v.shape != (n_trials,)]
+    if taken or wrong or (conditions is not None and not isinstance(conditions, Mapping)):
+        found = ", ".join(taken or wrong) or type(conditions).__name__
+        expected = f"columns of {n_trials}, with names of their own"
+        raise InputError("conditions", expected=expected, found=found, remedy="one value a trial; rename what is taken")
+    return columns
 
 
 def _trial(

@@ -11,6 +11,9 @@ from neurorec.networks.spiking.constants import step_constants
 from neurorec.networks.spiking.kernels import alias_table, relax, run_steps
 from neurorec.networks.spiking.lif import LIFNetwork
 from neurorec.recording import InputError
+from neurorec.tasks import are_numbers, check_array, check_count, check_number, check_rng
+
+_FASTEST = 1e9  # spikes/s: a slip of units, and more than memory holds
 
 
 class InputSpikes(NamedTuple):
@@ -89,7 +92,8 @@ def run_lif(
     Raises
     ------
     InputError
-        For inputs of another duration, or that are not there; for states of another length.
+        For inputs of another duration, or that are not there; for states of another length or that are not finite; for
+        durations below 0, and units to watch that are not there.
 
     Examples
     --------
@@ -100,12 +104,10 @@ def run_lif(
     >>> round(run.step.size / 10)     # 1 / (refractory + tau ln((30 - 10) / (30 - 20))), spikes/s
     63
     """
-    n_steps = round(duration / network.dt)
+    n_steps = round(check_number("duration", duration, least=0, unit="s") / network.dt)
+    rng = check_rng(rng)
     inputs = _checked(network, inputs, n_steps)
-    watched = np.asarray(watch, dtype=np.int64)
-    if watched.size and (watched.min() < 0 or watched.max() >= network.n_units):
-        found = f"{watched.min()} to {watched.max()}"
-        raise InputError("watch", expected=f"0 to {network.n_units - 1}", found=found, remedy="name units")
+    watched = chosen_units("watch", watch, network.n_units)
     parts, plastic = _take_apart(network, state)
     c = step_constants(network.populations, network.tau_synapse, network.dt)
     bounds = np.concatenate([[0], np.cumsum([p.n_units for p in network.populations])])
@@ -150,7 +152,7 @@ def poisson_inputs(
     Raises
     ------
     InputError
-        For rates below 0, another number of inputs, bins that are no whole number of steps.
+        For rates below 0 or without end, another number of inputs, bins that are no whole number of steps.
 
     Examples
     --------
@@ -158,13 +160,12 @@ def poisson_inputs(
     >>> poisson_inputs(np.full(100, 10.0), 50, dt=1e-3, bin_width=0.01, rng=rng).first.size     # 1000 steps
     1001
     """
-    rate, per_bin = np.asarray(rate, dtype=float), round(bin_width / dt)
-    if per_bin < 1 or not math.isclose(per_bin * dt, bin_width, rel_tol=1e-6):
-        found = f"{bin_width:g} s in steps of {dt:g} s"
-        raise InputError("bin_width", expected="a whole number of steps", found=found, remedy="change either")
-    if not (rate >= 0).all() or rate.ndim > 2 or (rate.ndim == 2 and rate.shape[1] != n_inputs):
+    rate, per_bin = check_array("rate", rate, "(time,) or (time, input)"), steps_of_bin(bin_width, dt)
+    n_inputs, rng = check_count("n_inputs", n_inputs, least=0), check_rng(rng)
+    right = rate.ndim == 1 or (rate.ndim == 2 and rate.shape[1] == n_inputs)
+    if not right or not ((rate >= 0) & (rate < _FASTEST)).all():
         found = f"shape {rate.shape}, least {rate.min() if rate.size else 0:g}"
-        expected = f"spikes/s of 0 or more, (time,) or (time, {n_inputs})"
+        expected = f"spikes/s of 0 or more, below {_FASTEST:g}, (time,) or (time, {n_inputs})"
         raise InputError("rate", expected=expected, found=found, remedy="give the rate of each input in each bin")
     n_steps = len(rate) * per_bin
     if rate.ndim == 1:
@@ -182,12 +183,20 @@ def poisson_inputs(
 def spikes_of_inputs(counts: ArrayLike) -> InputSpikes:
     """Spikes from their numbers ``(step, input)``.
 
+    Raises
+    ------
+    InputError
+        Numbers below 0 or that are not finite, or other axes.
+
     Examples
     --------
     >>> spikes_of_inputs([[0, 1], [2, 0]]).input.tolist()
     [1, 0]
     """
-    counts = np.asarray(counts, dtype=float)
+    counts = check_array("counts", counts, "(step, input)")
+    if counts.ndim != 2 or not (np.isfinite(counts) & (counts >= 0)).all():
+        found = f"shape {counts.shape}{'' if counts.ndim != 2 else ', others among them'}"
+        raise InputError("counts", expected="0 or more, (step, input)", found=found, remedy="one row a step")
     step, source = np.nonzero(counts)
     return InputSpikes(_starts(np.bincount(step, minlength=len(counts))), source.astype(np.int32), counts[step, source])
 
@@ -195,16 +204,45 @@ def spikes_of_inputs(counts: ArrayLike) -> InputSpikes:
 def count_spikes(run: LIFRun, n_units: int, *, per_bin: int) -> NDArray[np.int32]:
     """Spikes of each unit in bins of so many steps ``(bin, unit)``; a last bin that is not full is left out.
 
+    Raises
+    ------
+    InputError
+        Bins of less than a step, or fewer units than have spikes.
+
     Examples
     --------
     >>> run = LIFRun(np.array([0, 1, 5]), np.array([0, 0, 1]), 6, *(np.zeros(0),) * 4)
     >>> count_spikes(run, 2, per_bin=3).tolist()
     [[2, 0], [0, 1]]
     """
+    per_bin, n_units = check_count("per_bin", per_bin), check_count("n_units", n_units, least=0)
+    if run.unit.size and run.unit.max() >= n_units:
+        found, expected = f"spikes of unit {run.unit.max()}", f"units 0 to {n_units - 1}"
+        raise InputError("n_units", expected=expected, found=found, remedy="as many as the network has")
     n_bins = run.n_steps // per_bin
     kept = run.step < n_bins * per_bin
     place = (run.step[kept] // per_bin).astype(np.int64) * n_units + run.unit[kept]
     return np.bincount(place, minlength=n_bins * n_units).reshape(n_bins, n_units).astype(np.int32)
+
+
+def steps_of_bin(bin_width: float, dt: float) -> int:
+    """Steps of dt (s) in a bin (s); refused where they are no whole number."""
+    real = are_numbers(bin_width, dt) and dt > 0
+    per_bin = round(bin_width / dt) if real else 0
+    if per_bin < 1 or not math.isclose(per_bin * dt, bin_width, rel_tol=1e-6):
+        found = f"{bin_width} s in steps of {dt} s"
+        raise InputError("bin_width", expected="a whole number of steps", found=found, remedy="change either")
+    return per_bin
+
+
+def chosen_units(name: str, units: ArrayLike, n_units: int) -> NDArray[np.int64]:
+    """Units by their numbers, which are there."""
+    found = np.asarray(units)
+    whole = found.size == 0 or (found.dtype.kind in "iu" and found.min() >= 0 and found.max() < n_units)
+    if found.ndim != 1 or not whole:
+        shown = " ".join(repr(units).split())[:60]
+        raise InputError(name, expected=f"a list of 0 to {n_units - 1}", found=shown, remedy="name units by numbers")
+    return found.astype(np.int64)
 
 
 def _starts(number: NDArray) -> NDArray[np.int64]:
@@ -214,6 +252,18 @@ def _starts(number: NDArray) -> NDArray[np.int64]:
 def _checked(network: LIFNetwork, inputs: InputSpikes | None, n_steps: int) -> InputSpikes:
     if inputs is None:
         return InputSpikes(np.zeros(n_steps + 1, dtype=np.int64), np.zeros(0, dtype=np.int32), np.zeros(0))
+    if not isinstance(inputs, InputSpikes):
+        remedy = "see spikes_of_inputs"
+        raise InputError("inputs", expected="InputSpikes", found=type(inputs).__name__, remedy=remedy)
+    n, ends = inputs.input.size, inputs.first
+    if not n == inputs.count.size == ends[-1] or ends[0] or (np.diff(ends) < 0).any():
+        found, expected = f"{n} inputs, {inputs.count.size} counts, {ends[-1]} in all", "as many, sorted by step"
+        raise InputError("inputs", expected=expected, found=found, remedy="see spikes_of_inputs")
+    if n and (inputs.input.min() < 0 or not np.isfinite(inputs.count).all()):
+        found = f"input {inputs.input.min()}, or counts that are not finite"
+        raise InputError(
+            "inputs", expected="inputs from 0 on, finite counts", found=found, remedy="see spikes_of_inputs"
+        )
     if inputs.first.size != n_steps + 1 or (inputs.input.size and inputs.input.max() >= network.n_inputs):
         found = f"{inputs.first.size - 1} steps and {inputs.input.max(initial=-1) + 1} inputs"
         expected = f"{n_steps} steps and at most {network.n_inputs} inputs"
@@ -228,10 +278,11 @@ def _take_apart(network: LIFNetwork, state: ArrayLike | None) -> tuple[tuple, tu
     if state is None:
         parts = (np.array(network.start, dtype=float), np.zeros((2, n)), np.zeros(n, dtype=np.int32))
         return (*parts, np.zeros((slots, 2, n))), (np.zeros(n_plastic), np.ones(n_plastic), last)
-    flat = np.asarray(state, dtype=float)
-    if flat.shape != (network.n_states,):
+    flat = check_array("state", state, "(state,)", remedy="one that a run ended in")
+    if flat.shape != (network.n_states,) or not np.isfinite(flat).all():
+        found = str(flat.shape) if flat.shape != (network.n_states,) else "nan or inf"
         raise InputError(
-            "state", expected=f"({network.n_states},)", found=str(flat.shape), remedy="one that a run ended in"
+            "state", expected=f"finite, ({network.n_states},)", found=found, remedy="one that a run ended in"
         )
     ahead = flat[5 * n : (5 + 2 * slots) * n].reshape(slots, 2, n)
     y, r = flat[(5 + 2 * slots) * n :].reshape(2, -1).copy()
