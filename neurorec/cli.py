@@ -131,11 +131,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _natural(text: str) -> int:
+    """Read a whole number from 0 on."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number, 0 or more, found {text!r}")
+    return int(text)
+
+
 def _add_classic(verb: argparse.ArgumentParser, name: str) -> argparse.ArgumentParser:
     verb.set_defaults(verb=_show, name=name)
     verb.add_argument("-o", "--out", type=Path, metavar="OUT", default=Path(name), help=f"folder of results ({name})")
     verb.add_argument("--full", action="store_true", help="the published size, where the default is smaller")
-    verb.add_argument("--seed", type=int, default=0, metavar="N", help="from which everything random follows (0)")
+    verb.add_argument("--seed", type=_natural, default=0, metavar="N", help="from which everything random follows (0)")
     return verb
 
 
@@ -150,7 +157,7 @@ def _add_calibration(verb: argparse.ArgumentParser) -> None:
     sizes.add_argument("--peak-rate", type=float, default=60.0, metavar="R", help="spikes/s at the most activity (60)")
     sizes.add_argument("--gains", type=float, nargs="+", metavar="G", help="strengths of recurrence (0 to 1.5)")
     sizes.add_argument("--seen", type=float, nargs="+", metavar="P", help="shares of units recorded (1 to 0.05)")
-    sizes.add_argument("--seed", type=int, default=0, metavar="N", help="from which everything random follows (0)")
+    sizes.add_argument("--seed", type=_natural, default=0, metavar="N", help="from which everything random follows (0)")
 
 
 def _add_runyan(verb: argparse.ArgumentParser) -> None:
@@ -163,7 +170,7 @@ def _add_runyan(verb: argparse.ArgumentParser) -> None:
     sizes.add_argument("--trials", type=int, default=160, metavar="N", help="per simulated session (160)")
     sizes.add_argument("--draws", type=int, default=20, metavar="N", help="subsamples of 37 units per session (20)")
     sizes.add_argument("--folds", type=int, default=3, metavar="N", help="outer folds of whole trials (3)")
-    sizes.add_argument("--seed", type=int, default=0, metavar="N", help="from which everything random follows (0)")
+    sizes.add_argument("--seed", type=_natural, default=0, metavar="N", help="from which everything random follows (0)")
 
 
 def _add_data_options(group: argparse._ArgumentGroup) -> None:
@@ -197,11 +204,11 @@ def _add_fit_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--draws", type=int, metavar="N", help="subpopulations per area of equal size (default: 100)")
     group.add_argument("--preset", metavar="NAME", help="a published design: runyan2017")
     group.add_argument("--information", action="append", metavar="COLUMN", help="decode this trial column; repeatable")
-    group.add_argument("--seed", type=int, metavar="N", help="from which everything random follows (default: 0)")
+    group.add_argument("--seed", type=_natural, metavar="N", help="from which everything random follows (default: 0)")
 
 
 def _add_network_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--networks", type=int, metavar="N", help="trained, of each kind (default: 3; 0: none)")
+    group.add_argument("--networks", type=_natural, metavar="N", help="trained, of each kind (default: 3; 0: none)")
     group.add_argument("--task", metavar="NAME", help="on which (default: what the trial table tells of)")
 
 
@@ -319,11 +326,19 @@ def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"data": data, "fit": fit, "network": network} | {name: given[name] for name in _STUDY if name in given}
 
 
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        refusal = import_module("neurorec.recording").FileError
+        raise refusal(path, expected="lines OLD=NEW", found="no text", remedy="name a text file") from error
+
+
 def _area_map(items: Sequence[str]) -> dict[str, str]:
     """Read pairs OLD=NEW, given as such or line by line in a file."""
     pairs = []
     for item in items:
-        pairs += [item] if "=" in item else Path(item).read_text(encoding="utf-8").splitlines()
+        pairs += [item] if "=" in item else _lines(item)
     found = {}
     for pair in pairs:
         old, equals, new = (part.strip() for part in pair.partition("="))

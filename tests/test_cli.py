@@ -141,3 +141,13 @@ def test_inspect_reads_nothing_and_says_what_is_there(file, capsys):
     assert "PPC" in capsys.readouterr().out
     assert cli.main(["inspect", str(file), "--json"]) == 0
     assert isinstance(json.loads(capsys.readouterr().out), dict)
+
+
+def test_what_cannot_be_is_said_before_anything_is_read(fails, tmp_path, file):
+    for words in (["run", file], ["reproduce", "hopfield"], ["reproduce", "recurrence-calibration"]):
+        assert "--seed: expected a whole number, 0 or more, found '-1'" in fails(*words, "--seed", "-1")
+    assert "did you mean 'flip_flop'" in fails("run", tmp_path / "absent.nwb", "--task", "flipflop")
+    assert "--networks" in fails("run", tmp_path / "absent.nwb", "--networks", "-1")
+    assert "lines OLD=NEW" in fails("run", file, "--area-map", file)
+    assert "a directory" in fails("run", tmp_path, "-o", tmp_path / "out")
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").rglob("*.nc"))

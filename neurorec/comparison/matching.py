@@ -33,7 +33,8 @@ def cut_source(
     at = event.get(name, "start") if isinstance(event, Mapping) else event
     span = window.get(name) if isinstance(window, Mapping) else window
     if span is None and {at, "stop"} <= set(source.data_vars):
-        span = (0.0, float(np.nanmedian(source["stop"].values.astype(float) - source[at].values.astype(float))))
+        lasts = source["stop"].values.astype(float) - source[at].values.astype(float)
+        span = (0.0, float(np.median(lasts[np.isfinite(lasts)]))) if np.isfinite(lasts).any() else None
     return trial_activity(source, by, event=at, window=span, n_steps=n_steps)
 
 

@@ -57,7 +57,9 @@ class Basis:
             _refuse("spacing", "'linear' or 'log'", repr(self.spacing), "name one of them")
         if not (isinstance(self.n, int) and self.n >= 1):
             _refuse("n", "a whole number of functions, 1 or more", repr(self.n), "give fewer or more")
-        if len(self.window) != 2 or not self.window[0] <= self.window[1]:
+        if np.shape(self.window) != (2,) or not (
+            np.asarray(self.window).dtype.kind in "iuf" and self.window[0] <= self.window[1]
+        ):
             _refuse("window", "(first, last) lag in seconds", str(self.window), "give the earlier lag first")
         if self.shape == "b_spline" and self.n <= _SPLINE_DEGREE:
             _refuse("n", f"more than {_SPLINE_DEGREE} functions for a cubic B-spline", str(self.n), "give more")

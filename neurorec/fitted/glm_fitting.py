@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from neurorec.design import find_runs
 from neurorec.fitted.coupled_glm import Coefficients, GLMSystem, system_of
 from neurorec.glm import choose_penalty, fit_population
-from neurorec.recording import InputError, check_recording
+from neurorec.recording import InputError, check_recording, first_offenders
 
 PENALTIES = (np.inf, *np.logspace(1, -3.5, 10).tolist())  # as in the benefit of recurrence
 STAGES = ("task", "history", "coupling")
@@ -106,6 +106,10 @@ def fit_coupled_glm(
     used, run = _rows(recording, design, bins, n_folds)
     response = np.nan_to_num(recording["activity"].values[used]).astype(np.float32)
     seen = _seen(recording, used)
+    if seen is not None and not seen.any(axis=0).all():
+        never = first_offenders(recording["unit"].values[~seen.any(axis=0)])
+        remedy = "leave it out with recording.isel(unit=...), and make the design anew"
+        raise InputError("activity", expected="units that were observed", found=f"unit {never} never", remedy=remedy)
     may = design["allowed"].values & (True if allowed is None else np.asarray(allowed, dtype=bool))
     family = family or _FAMILY_OF_KIND.get(recording["activity"].attrs["kind"], "gaussian")
     inner = _inner_folds(run, n_folds, rng)

@@ -210,7 +210,11 @@ def choose_n_states(
     models = {str(n): linear_predictor(n, kind) for n in numbers}
     result = compare_fitted(recording, design, models=models, n_folds=n_folds, progress=False, rng=rng)
     table = result[["bits", "bits_low", "bits_high"]].rename(model="n_states").assign_coords(n_states=numbers)
-    best = numbers[int(np.nanargmax(table["bits"].sel(measure="co_smoothing").values))]
+    bits = table["bits"].sel(measure="co_smoothing").values
+    if not np.isfinite(bits).any():
+        remedy = "leave out units without spikes, or take more trials"
+        raise InputError("recording", expected="spikes to be predicted in held-out trials", found="none", remedy=remedy)
+    best = numbers[int(np.nanargmax(bits))]
     return table.assign_attrs(best=best, observation=kind)
 
 
@@ -314,7 +318,7 @@ def _labelled(
     many = _ratio(np.einsum("dt,mjta->mjda", counts, of_area), np.einsum("dt,jta->jda", counts, spikes_of_area))
     value = _ratio(of_area.sum(axis=2), spikes_of_area.sum(axis=1))
     ends = np.array([(1 - level) / 2, (1 + level) / 2])
-    low, high = np.nanquantile(many, ends, axis=2)
+    low, high = _bounds(many, ends)
     dims = ("model", "measure")
     units = {"units": "bits/spike"}
     result = xr.Dataset(
@@ -344,6 +348,13 @@ def _labelled(
     return _above_baseline(result, names, value[..., -1], many[..., -1], ends)
 
 
+def _bounds(many: NDArray, ends: NDArray) -> NDArray[np.float64]:
+    """Quantiles over draws ``(end, model, measure, area)``; NaN where no draw has a spike."""
+    known = np.isfinite(many).any(axis=2)
+    filled = np.where(known[:, :, None], many, 0.0)
+    return np.where(known, np.nanquantile(filled, ends, axis=2), np.nan)
+
+
 def _above_baseline(result: xr.Dataset, names: list[str], value: NDArray, many: NDArray, ends: NDArray) -> xr.Dataset:
     """Differences from the better baseline of each measure, on the same bootstrap samples."""
     rows = [names.index(name) for name in BASELINES if name in names]
@@ -351,7 +362,7 @@ def _above_baseline(result: xr.Dataset, names: list[str], value: NDArray, many: 
         return result
     best = np.array(rows)[np.argmax(value[rows], axis=0)]
     columns = np.arange(len(best))
-    low, high = np.nanquantile(many - many[best, columns], ends, axis=2)
+    low, high = _bounds(many - many[best, columns], ends)
     dims, units = ("model", "measure"), {"units": "bits/spike"}
     return result.assign(
         above=(dims, value - value[best, columns], units),

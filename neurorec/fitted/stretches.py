@@ -61,7 +61,7 @@ def cut_stretches(recording: xr.Dataset) -> Stretches:
     Raises
     ------
     RecordingError
-        Without trials.
+        Without trials, or when none of their bins was recorded.
 
     Examples
     --------
@@ -80,6 +80,9 @@ def cut_stretches(recording: xr.Dataset) -> Stretches:
     first = np.flatnonzero(edge)
     length = np.diff(np.append(first, trial_id.size))
     first, length = first[trial_id[first] >= 0], length[trial_id[first] >= 0]
+    if not first.size:
+        remedy = "give times of trials on the recording's own clock"
+        raise RecordingError("trials", expected="some that were recorded", found="none", remedy=remedy)
     step = np.arange(int(length.max(initial=0)))
     bins = np.where(step < length[:, None], first[:, None] + step, -1)
     activity = source_activity(recording).astype(np.float64)[np.maximum(bins, 0)]

@@ -11,6 +11,7 @@ from neurorec.plot.areas import area_intervals, rank_areas
 from neurorec.plot.canvas import label_rows, note, start_axes
 from neurorec.plot.intervals import median_interval
 from neurorec.plot.palette import FAINT, INK, MUTED, area_name, colours_for
+from neurorec.recording import SelectionError
 
 _PARTS = (
     ("unique_partners", "individual partners alone", "#0072B2"),
@@ -153,6 +154,9 @@ def parts_by_area(result: xr.Dataset, *, colours: Mapping[str, str] | None = Non
     n_units = {a: np.count_nonzero((areas == a) & np.isfinite(total)) for a in names}
     label_rows(ax, [f"{area_name(a)} (n = {n_units[a]})" for a in names], [palette[a] for a in names])
     ax.set_xlabel("fraction of deviance explained beyond the task, mean over units")
+    if not names:
+        note(ax, "no unit has been scored")
+        return ax
     ax.legend(
         loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, frameon=False, fontsize=8.5, handlelength=1.0,
         columnspacing=1.2, borderaxespad=0.2,
@@ -189,7 +193,12 @@ def benefit_between_areas(result: xr.Dataset, *, matched: bool = True, ax: Axes 
     >>> benefit_between_areas(result).get_xlabel()
     'partners of'
     """
-    values = result["benefit_from_matched" if matched else "benefit_from"]
+    name = "benefit_from_matched" if matched else "benefit_from"
+    if name not in result:
+        found = "them, but not equally many" if "benefit_from" in result else "none"
+        remedy = "draw them with matched=False" if "benefit_from" in result else "fit the step 'sources', of two areas"
+        raise SelectionError(name, expected="benefits of partners by area", found=found, remedy=remedy)
+    values = result[name]
     areas = values["area"].values.astype(str)
     sources = [str(name) for name in values["source_area"].values]
     targets = [name for name in sources if (areas == name).any()]
@@ -199,6 +208,9 @@ def benefit_between_areas(result: xr.Dataset, *, matched: bool = True, ax: Axes 
         for column in range(len(sources)):
             grid[row, column] = median_interval(values.values[areas == target, column]).median
     ax = start_axes(ax, width=1.8 + 0.55 * len(sources), height=1.4 + 0.42 * len(targets))
+    if not targets:
+        note(ax, "no unit has been scored")
+        return ax
     top = max(float(np.nanmax(grid, initial=0.0)), 1e-6)
     ax.imshow(grid, cmap="Blues", vmin=0, vmax=top, aspect="auto")
     for row, column in np.ndindex(grid.shape):

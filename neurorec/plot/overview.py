@@ -126,7 +126,9 @@ def population_rate(
     if len(groups) > _MOST_LINES:
         groups = [(INK, "all units", np.ones(areas.size, dtype=bool))]
     for colour, name, mine in groups:
-        mean = np.nanmean(values[:, mine], axis=1)
+        known = np.isfinite(values[:, mine])
+        total = np.where(known, values[:, mine], 0.0).sum(axis=1)
+        mean = np.divide(total, known.sum(axis=1), out=np.full(len(total), np.nan), where=known.any(axis=1))
         pieces = [_smooth(piece, max(1, round(smoothing / width))) for piece in np.split(mean, edges)]
         ax.plot(time, np.concatenate(pieces), color=colour, linewidth=0.9, label=name)
     _mark_jumps(ax, part, width)
@@ -156,8 +158,10 @@ def _by_area(recording: xr.Dataset) -> NDArray[np.int64]:
 
 def _standardised(values: NDArray) -> NDArray[np.float64]:
     values = np.asarray(values, dtype=float)
-    spread_of = np.nanstd(values, axis=0)
-    return (values - np.nanmean(values, axis=0)) / np.where(spread_of > 0, spread_of, 1.0)
+    seen = np.isfinite(values).any(axis=0)
+    filled = np.where(seen, values, 0.0)  # of a unit that is missing throughout there is neither mean nor spread
+    spread_of = np.nanstd(filled, axis=0)
+    return (values - np.nanmean(filled, axis=0)) / np.where(spread_of > 0, spread_of, 1.0)
 
 
 def _smooth(values: NDArray, n_bins: int) -> NDArray[np.float64]:

@@ -58,7 +58,7 @@ def rates_by_area(recording: xr.Dataset, *, colours: Mapping[str, str] | None = 
         [f"{area_name(a)} (n = {np.count_nonzero(areas == a)})" for a in names],
         [palette[a] for a in names],
     )
-    if counts:
+    if counts and (mean > 0).any():
         log_axis(ax, mean[~silent])
     ax.set_xlabel("mean rate (spikes/s)" if counts else f"mean activity ({recording['activity'].attrs['units']})")
     if silent.any():

@@ -326,6 +326,7 @@ def _interpolate(values: NDArray, stamps: NDArray, at: NDArray, period: float | 
     close = (stamps[left] <= at) & (at <= stamps[right]) & (gap > 0) & (gap <= max_gap)
     share = np.where(close, (at - stamps[left]) / np.where(gap > 0, gap, 1), np.nan)
     share = share.reshape(-1, *[1] * (values.ndim - 1)).astype(values.dtype)
+    values = np.where(np.isfinite(values), values, np.nan)  # nothing lies between a number and infinity
     rise = values[right] - values[left]
     if period is None:
         return values[left] + share * rise

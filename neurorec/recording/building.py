@@ -85,7 +85,7 @@ def recording_from_arrays(
             "bin_width", expected="a positive number of seconds", found=str(bin_width), remedy="try 0.01"
         )
     time = np.arange(n_time) * bin_width if time is None else _along("time", np.asarray(time, float), n_time, "bins")
-    unit = np.arange(n_unit) if unit is None else np.asarray(unit)
+    ids = np.arange(n_unit) if unit is None else np.asarray(unit)
     if segment is None:
         segment = np.concatenate([[0], np.cumsum(np.abs(np.diff(time) - bin_width) > 1e-3 * bin_width)])[:n_time]
     recording = xr.Dataset(
@@ -93,7 +93,7 @@ def recording_from_arrays(
         coords={
             "time": ("time", time, {"units": "s"}),
             "segment": ("time", _along("segment", np.asarray(segment, dtype=np.int64), n_time, "bins")),
-            "unit": ("unit", _along("unit", unit, n_unit, "units")),
+            "unit": ("unit", _along("unit", ids, n_unit, "units")),
             "area": ("unit", _areas([area] * n_unit if isinstance(area, str) else area, n_unit)),
         },
         attrs=dict(attrs or {}),
@@ -144,8 +144,8 @@ def add_trials(recording: xr.Dataset, trials: pd.DataFrame) -> xr.Dataset:
     recording = recording.assign_coords(
         trial=("trial", ids), trial_id=("time", np.where(which >= 0, ids[which], -1).astype(np.int64))
     )
-    for name in map(str, trials.columns):
-        values = _storable(trials[name])
+    for name, column in trials.items():
+        name, values = str(name), _storable(column)
         free = name if name not in recording.variables else f"trial_{name}"
         recording[free] = ("trial", values, {"units": "s"} if name in ("start", "stop") else {})
     return recording

@@ -139,7 +139,9 @@ def by_area(result: xr.Dataset | xr.DataTree, *, n_draws: int = 1000, seed: int 
         row["n_significant"] = int(kept["significant"].values[units].sum())
         row["rate"] = _median(kept["rate"].values[units])
         rows.append(row)
-    table = pd.DataFrame(rows, columns=None if rows else ["area", "n_units", "benefit"])
+    columns = ["area", "n_units", "n_recorded", "n_sessions", *(f"fde_{model}" for model in kept["model"].values)]
+    columns += [f"{measure}{end}" for measure in draws for end in ("", "_low", "_high")]
+    table = pd.DataFrame(rows, columns=[*columns, "benefit_mean", "n_significant", "rate"])
     compared, said = _compare(kept, seed)
     table = table.join(compared, on="area").sort_values("benefit", ascending=False, ignore_index=True)
     table.attrs = {**said, "fewest_events": FEWEST_EVENTS}

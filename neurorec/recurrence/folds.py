@@ -38,6 +38,9 @@ def deal_trials(n_trials: int, n_folds: int, *, rng: np.random.Generator, condit
     >>> np.bincount(folds).tolist()
     [2, 2, 2, 2, 2]
     """
+    if n_trials < 2:
+        remedy = "cut the recording into blocks that stand in for trials"
+        raise SelectionError("trials", expected="2 or more to be dealt to folds", found=str(n_trials), remedy=remedy)
     if not 2 <= n_folds <= n_trials:
         raise SelectionError(
             "n_folds", expected=f"2 to {n_trials} folds for {n_trials} trials", found=str(n_folds), remedy="use another"

@@ -1,6 +1,6 @@
 """The problem: what is to be explained, by what, and on which folds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neurorec.design import condition_labels
-from neurorec.recording import SelectionError, check_recording
+from neurorec.recording import InputError, SelectionError, check_recording
 from neurorec.recurrence.columns import Spikes, find_spikes
 from neurorec.recurrence.folds import deal_trials
 
@@ -167,7 +167,7 @@ def pose_problem(
         Without trials, with too few of them, or with one unit only; for a term that the design lacks.
     """
     check_recording(recording)
-    _check(recording, scaling)
+    _check(recording, scaling, penalties, n_draws, seed)
     used = np.flatnonzero(design["usable"].values)
     rows = recording.indexes["trial"].get_indexer(recording["trial_id"].values[used])
     kept, trial = np.unique(rows, return_inverse=True)
@@ -202,8 +202,12 @@ def pose_problem(
     )
 
 
-def _check(recording: xr.Dataset, scaling: str) -> None:
+def _check(recording: xr.Dataset, scaling: str, penalties: Sequence[float], n_draws: int, seed: int) -> None:
     """Refuse what nothing can be made of."""
+    if not len(penalties) or seed < 0 or n_draws < 0:
+        expected = "a penalty or more, and no negative number"
+        found = f"{len(penalties)} penalties, seed {seed}, {n_draws} draws"
+        raise InputError("penalties, seed and n_draws", expected=expected, found=found, remedy="leave them as they are")
     if scaling not in SCALINGS:
         raise SelectionError(
             "scaling", expected=f"one of {', '.join(SCALINGS)}", found=repr(scaling), remedy="name one of them"
@@ -262,6 +266,11 @@ def _observed(recording: xr.Dataset, used: NDArray) -> tuple[NDArray[np.float32]
 def _inner_folds(
     fold: NDArray, n_folds: int, n_inner: int, labels: tuple[str, ...], rng: np.random.Generator
 ) -> NDArray[np.int64]:
+    fewest = min(int((fold != k).sum()) for k in range(n_folds))
+    if not 2 <= n_inner <= fewest:
+        expected = f"2 to {fewest}, the trials that some fold trains on" if fewest > 1 else "more trials to train on"
+        remedy = "ask for others" if fewest > 1 else "cut longer recordings into blocks that stand in for trials"
+        raise SelectionError("n_inner_folds", expected=expected, found=f"{n_inner} of {fewest}", remedy=remedy)
     inner = np.full((n_folds, fold.size), -1)
     for k in range(n_folds):
         train = np.flatnonzero(fold != k)

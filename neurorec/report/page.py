@@ -188,6 +188,6 @@ def _numbers(result: xr.Dataset, table: pd.DataFrame, sessions: Sequence[Session
     numbers.append((f"{sum(s.n_trials for s in sessions):,}", "blocks" if blocks else "trials"))
     middle = unit_interval(result["benefit"].values)
     numbers.append((fraction(middle.median) if middle else "–", "median benefit, all units"))
-    if "significant" in result:
+    if "significant" in result and result.sizes["unit"]:
         numbers.append((f"{float(result['significant'].mean()):.0%}", "units with q < 0.05"))
     return numbers

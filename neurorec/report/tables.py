@@ -180,7 +180,7 @@ def convergence_table(result: xr.Dataset) -> Table:
         A model at an infinite penalty is the simpler model that it departs from.
     """
     rows = []
-    weakest = float(result["penalty"].min())
+    weakest = float(result["penalty"].min()) if result["penalty"].size else np.nan
     for model in result["model"].values:
         penalty = result["penalty"].sel(model=model).values.ravel()
         penalty = penalty[~np.isnan(penalty)]

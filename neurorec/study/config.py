@@ -10,7 +10,9 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import tomli_w
 
+from neurorec.networks import NETWORKS
 from neurorec.recording import FileError, InputError
+from neurorec.tasks import find_task
 
 _SAID = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 
@@ -256,7 +258,8 @@ def config_from_dict(tables: Mapping[str, Any]) -> StudyConfig:
     Raises
     ------
     InputError
-        Naming the first key that is unknown or whose value is of the wrong type.
+        Naming the first key that is unknown or whose value is of the wrong type, or cannot be: said before anything is
+        computed.
 
     Examples
     --------
@@ -265,7 +268,7 @@ def config_from_dict(tables: Mapping[str, Any]) -> StudyConfig:
     ...
     neurorec.recording.errors.InputError: fit.fold: expected a known key, found none of that name; did you mean folds?
     """
-    return _record(StudyConfig, tables, "")
+    return _checked(_record(StudyConfig, tables, ""))
 
 
 def config_to_dict(config: StudyConfig) -> dict[str, Any]:
@@ -277,6 +280,26 @@ def config_to_toml(config: StudyConfig) -> str:
     """Write a study as TOML, without the settings that are unset."""
     tables = {key: value for key, value in config_to_dict(config).items() if value != {}}
     return tomli_w.dumps(dict(sorted(tables.items(), key=lambda item: isinstance(item[1], dict | list))))
+
+
+def _checked(config: StudyConfig) -> StudyConfig:
+    """The study, if its numbers and names can be."""
+    numbers = {"seed": (config.seed, 0), "fit.n_draws": (config.fit.n_draws, 0), "fit.folds": (config.fit.folds, 2)}
+    numbers |= {"fit.inner_folds": (config.fit.inner_folds, 2), "network.n_networks": (config.network.n_networks, 0)}
+    for name, (value, least) in numbers.items():
+        if value < least:
+            raise InputError(name, expected=f"{least} or more", found=str(value), remedy="give a larger number")
+    if config.fit.penalties is not None and not config.fit.penalties:
+        raise InputError(
+            "fit.penalties", expected="one or more", found="none", remedy="name some, or leave the key out"
+        )
+    if config.network.task is not None:
+        find_task(config.network.task)
+    strange = [kind for kind in config.network.kinds if kind not in NETWORKS]
+    if strange:
+        expected = f"names of neurorec.networks.NETWORKS ({', '.join(NETWORKS)})"
+        raise InputError("network.kinds", expected=expected, found=strange[0], remedy="name others")
+    return config
 
 
 def _record(kind: type, tables: Mapping[str, Any], where: str) -> Any:

@@ -91,7 +91,8 @@ def read_session(
         When it has no trials and no block length is given.
     """
     if not session.file.is_file():
-        raise FileError(str(session.file), expected="an NWB file", found="no such file", remedy="check the path")
+        found = "a directory" if session.file.is_dir() else "no such file"
+        raise FileError(str(session.file), expected="an NWB file", found=found, remedy="check the path")
     sha256 = _known_hash(session, hashing)
     settings = {key: value for key, value in asdict(config.data).items() if key != "files" and value is not None}
     stage = plan_stage("read", session.folder / "recording.nc", {"sha256": sha256, "session": session.name, **settings})

@@ -354,7 +354,9 @@ def _choose(sample: Autocovariance, settings: Settings, first: NDArray) -> NDArr
         parts = [np.flatnonzero((fold == held_out) == side) for side in (False, True)]
         if min(p.size for p in parts) < 2:
             return np.ones(first.size, dtype=np.int64)
-        train, test = (sample.products[p].sum(axis=0) / sample.pairs[p].sum(axis=0)[:, None] for p in parts)
+        train, test = (
+            sample.products[p].sum(axis=0) / np.maximum(sample.pairs[p].sum(axis=0), 1)[:, None] for p in parts
+        )
         for k in np.unique(first):
             units = np.flatnonzero(first == k)
             target, _, back = _past_first(test[:, units], sample, settings, int(k))

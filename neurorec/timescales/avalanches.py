@@ -252,7 +252,7 @@ def avalanche_statistics(
         if width is None:
             width = own * max(1, int(np.ceil(min(interval, seconds) / own - 1e-9))) if total else own
         summed = _coarsen(activity, own, width)
-        level = float(np.nanmedian(summed)) if threshold == "median" else float(threshold)
+        level = _median(summed) if threshold == "median" else float(threshold)
         fit = fit_avalanches(
             summed, threshold=level, smallest_size=smallest_size, smallest_duration=smallest_duration, fewest=fewest,
             n_draws=n_draws, rng=rng,
@@ -260,6 +260,12 @@ def avalanche_statistics(
         facts = {"n_units": np.count_nonzero(areas == name), "bin_width": width, "threshold": level}
         parts.append((fit, facts | {"mean_interval": interval}))
     return _label(names, parts).assign_attrs(session=str(recording.attrs.get("session", "session")))
+
+
+def _median(values: NDArray) -> float:
+    """Of the values that are known; 0 where none is, as of an area that was never observed whole."""
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if known.size else 0.0
 
 
 def _coarsen(activity: NDArray, own: float, width: float) -> NDArray[np.float64]:

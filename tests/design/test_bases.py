@@ -106,3 +106,9 @@ def test_widths_come_from_neighbours_only_where_there_are_some():
     for centres in ([0.1], [0.2, 0.1]):
         with pytest.raises(InputError, match="increasing"):
             gaussians_at(centres)
+
+
+@pytest.mark.parametrize("window", [0.1, (0.1,), ("a", "b"), (0.1, 0.0)])
+def test_a_window_is_two_numbers(window):
+    with pytest.raises(InputError, match="window"):
+        Basis("gaussian", 2, window)

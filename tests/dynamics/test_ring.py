@@ -186,3 +186,10 @@ def test_what_cannot_be_asked_is_refused():
     recording = recording_from_arrays(np.ones((300, 4), dtype=int), bin_width=0.1, area="ADN")
     with pytest.raises(InputError, match="smoothing"):
         ring_of_population(recording, smoothing=0.0, rng=rng)
+
+
+def test_bins_without_activity_have_no_direction():
+    values = np.zeros((200, 4))
+    values[:10] = np.random.default_rng(0).random((10, 4))
+    with pytest.raises(InputError, match="found 10 bins with activity of 4 units"):
+        find_ring(values, n_landmarks=20, n_samples=100, n_null=3, rng=np.random.default_rng(0))

@@ -567,3 +567,33 @@ def test_a_real_session_goes_all_the_way():
     found = sub.demixed_subspace(trials, n_components=2, n_folds=3, rng=np.random.default_rng(0))
     assert found["share_of_part"].sel(part="time") > 0.5
     assert np.isfinite(found["scores"]).all()
+
+
+def test_activity_that_never_varies_has_no_subspace():
+    """And nothing is warned of, nor NaN without a word."""
+    rng, side = np.random.default_rng(0), np.repeat(["left", "right"], 6)
+    trials = xr.Dataset(
+        {"activity": (("trial", "time", "unit"), np.full((12, 5, 4), 2.0))},
+        coords={
+            "condition": ("trial", side),
+            "side": ("trial", side),
+            "time": np.arange(5) * 0.1,
+            "unit": np.arange(4),
+        },
+        attrs={"by": "side", "bin_width": 0.1},
+    )
+    with pytest.raises(InputError, match="activity that changes"):
+        sub.principal_subspace(sub.average_trials(trials), n_components=2)
+    with pytest.raises(InputError, match="some variance"):
+        sub.compare_parts(trials["activity"].values, {"side": side}, n_shuffles=2, rng=rng)
+    assert np.isnan(sub.principal_components(np.ones((6, 3))).share).all()
+
+
+def test_parts_of_trials_with_bins_that_none_has():
+    rng = np.random.default_rng(0)
+    factors = {"side": np.tile(["l", "r"], 12), "choice": np.repeat(["a", "b"], 12)}
+    trials = rng.standard_normal((24, 6, 3))
+    whole = sub.compare_parts(trials, factors, n_shuffles=9, rng=np.random.default_rng(1))
+    missing = np.concatenate([trials, np.full((24, 2, 3), np.nan)], axis=1)
+    found = sub.compare_parts(missing, factors, n_shuffles=9, rng=np.random.default_rng(1))
+    np.testing.assert_allclose(found.null, whole.null)

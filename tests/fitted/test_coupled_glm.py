@@ -5,12 +5,14 @@ import warnings
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
 from neurorec.design import Coupling, Drift, History, design_matrix, raised_cosine
 from neurorec.fitted import (
     GLMSystem,
+    cut_stretches,
     fit_coupled_glm,
     glm_system,
     linearised_radius,
@@ -20,7 +22,7 @@ from neurorec.fitted import (
 from neurorec.fitted.glm_simulating import spectral_radius
 from neurorec.glm import PopulationGLM, fit_population, predict_mean
 from neurorec.networks import System, jacobian, run
-from neurorec.recording import DataWarning, InputError, check_recording
+from neurorec.recording import DataWarning, InputError, check_recording, recording_from_arrays
 
 
 def standardised(design):
@@ -207,3 +209,18 @@ def test_an_uncoupled_system_never_runs_away_and_says_so(recording):
     linear = GLMSystem(np.zeros((10, 1, 10)), np.zeros((10, 1)), np.zeros(10), family="gaussian")
     with pytest.raises(InputError, match="fit counts"):
         simulate_glm(linear, recording, design, rng=np.random.default_rng(0))
+
+
+def test_a_unit_that_was_never_observed_is_named():
+    rng = np.random.default_rng(0)
+    observed = np.ones((60, 3), dtype=bool)
+    observed[:, 1] = False
+    trials = pd.DataFrame({"start": np.arange(6) * 1.0, "stop": np.arange(6) + 1.0})
+    counts = rng.poisson(1.0, (60, 3))
+    recording = recording_from_arrays(counts, bin_width=0.1, unit=[5, 6, 7], trials=trials, observed=observed)
+    with pytest.raises(InputError, match="unit 6 never"):
+        fit_coupled_glm(recording, design_matrix(recording, [Drift(1)]), rng=rng)
+    later = recording.assign(start=("trial", trials["start"] + 100.0))
+    nowhere = later.assign_coords(trial_id=("time", np.full(60, -1)))
+    with pytest.raises(InputError, match="some that were recorded"):
+        cut_stretches(nowhere)

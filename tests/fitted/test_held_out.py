@@ -1,6 +1,7 @@
 """Held-out prediction: what a model may see, how it is scored, and that the right one wins."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -27,7 +28,7 @@ from neurorec.fitted.held_out import _deal, _split
 from neurorec.fitted.predictors import calibrated, one_step, rolled_out
 from neurorec.fitted.splitting import of_units, open_session
 from neurorec.glm import bits_per_spike
-from neurorec.recording import InputError
+from neurorec.recording import InputError, recording_from_arrays
 
 
 @pytest.fixture(scope="module")
@@ -216,3 +217,10 @@ def test_what_cannot_be_compared_is_refused(latent):
         compare_fitted(latent, design, n_folds=41, rng=rng)
     with pytest.raises(InputError, match="n_few"):
         compare_fitted(latent, design, n_few=2, rng=rng)
+
+
+def test_spikes_that_are_not_there_cannot_choose_a_model():
+    trials = pd.DataFrame({"start": np.arange(6) * 1.0, "stop": np.arange(6) + 1.0})
+    silent = recording_from_arrays(np.zeros((60, 5), dtype=int), bin_width=0.1, trials=trials)
+    with pytest.raises(InputError, match="spikes to be predicted"):
+        choose_n_states(silent, design_matrix(silent, [Drift(1)]), (1,), n_folds=2, rng=np.random.default_rng(0))

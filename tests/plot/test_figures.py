@@ -6,10 +6,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from neurorec import plot
+from neurorec.recording import InputError, recording_from_arrays
 
 _OF_RESULT = [plot.benefit_by_area, plot.uncoupled_against_coupled, plot.benefit_against_lag, plot.controls]
 _OF_RESULT += [plot.parts_by_area]
@@ -204,3 +206,35 @@ def test_one_area_of_one_unit_and_fifteen_areas_are_both_drawn(draw, result):
     legend = ax.get_legend()
     shown = _texts(ax) + ([] if legend is None else [text.get_text() for text in legend.get_texts()])
     assert all(any(name in text for text in shown) for name in names)
+
+
+def test_recordings_that_say_little_are_drawn_all_the_same():
+    """Silent, missing throughout, or trials whose ids are not their places."""
+    trials = pd.DataFrame({"start": [0.0, 1.0], "stop": [1.0, 2.0]}, index=[7, 3])
+    values = np.random.default_rng(0).random((20, 3))
+    values[:, 2] = np.nan
+    missing = recording_from_arrays(values, bin_width=0.1, area=["a", "a", "b"], trials=trials, kind="rates")
+    plot.raster(missing)
+    plot.population_rate(missing)
+    values = np.arange(20.0)[:, None]
+    numbered = recording_from_arrays(values, bin_width=0.1, trials=trials, kind="rates")
+    assert plot.hidden_activity(numbered, trial=1).images[0].get_array().max() == 19
+    with pytest.raises(InputError, match="one that was recorded"):
+        plot.hidden_activity(numbered.isel(time=slice(0, 5)), trial=1)
+    silent = recording_from_arrays(np.zeros((20, 3), dtype=int), bin_width=0.1, trials=trials)
+    plot.rates_by_area(silent)
+
+
+def test_a_result_without_what_is_drawn_is_said():
+    said = {
+        name: ("unit", [np.nan]) for name in ("unique_partners", "unique_population", "unique_history", "shared_blocks")
+    }
+    empty = xr.Dataset(said, coords={"area": ("unit", ["V1"])})
+    assert plot.parts_by_area(empty).get_legend() is None
+    with pytest.raises(InputError, match="fit the step 'sources'"):
+        plot.benefit_between_areas(empty)
+    alone = empty.assign(benefit_from=(("unit", "source_area"), [[0.1]])).assign_coords(source_area=["V1"])
+    with pytest.raises(InputError, match="matched=False"):
+        plot.benefit_between_areas(alone)
+    none = alone.isel(unit=[])
+    assert not plot.benefit_between_areas(none, matched=False).images

@@ -138,7 +138,11 @@ def test_what_is_not_defined_is_missing(small):
     assert result["benefit"].isel(unit=[3, 4]).isnull().all()
     assert result["p_value"].isel(unit=[3, 4]).isnull().all()
     assert not result["significant"].isel(unit=[3, 4]).any()
-    assert by_area(result).set_index("area").loc["coupled", "n_units"] == 8
+    table = by_area(result)
+    assert table.set_index("area").loc["coupled", "n_units"] == 8
+    none = by_area(result.isel(unit=[3, 4]))
+    assert len(none) == 0
+    assert none.columns.tolist() == table.columns.tolist()
 
 
 def test_unobserved_bins_take_no_part(small):

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurorec.recording import SelectionError
-from neurorec.recurrence import deal_trials, training_bins
+from neurorec.recording import InputError, SelectionError
+from neurorec.recurrence import deal_trials, pose_problem, training_bins
 
 
 @given(st.integers(2, 6), st.integers(6, 80), st.integers(1, 4), st.integers(0, 99))
@@ -33,3 +33,14 @@ def test_the_gap_is_kept_and_nothing_more_is_lost(seed, gap):
 def test_too_few_trials():
     with pytest.raises(SelectionError, match="2 to 3 folds"):
         deal_trials(3, 5, rng=np.random.default_rng(0))
+
+
+def test_too_few_trials_are_said_for_the_folds_that_lack_them(small):
+    with pytest.raises(SelectionError, match="2 or more to be dealt to folds, found 1"):
+        deal_trials(1, 2, rng=np.random.default_rng(0))
+    with pytest.raises(SelectionError, match="n_inner_folds: expected 2 to 40"):
+        pose_problem(small.recording, small.design, n_folds=3, n_inner_folds=41)
+    with pytest.raises(InputError, match="0 penalties"):
+        pose_problem(small.recording, small.design, penalties=())
+    with pytest.raises(InputError, match="seed -1"):
+        pose_problem(small.recording, small.design, seed=-1)

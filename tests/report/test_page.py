@@ -128,3 +128,12 @@ def test_the_convergence_table_counts_fits(result):
     assert rows["full"][0] == "62 of 63"
     assert rows["coupled"] == ["63 of 63", "0.051", "33%", "33%"]
     assert rows["uncoupled"][2:] == ["0%", "0%"]
+
+
+def test_a_page_of_units_with_too_few_events_says_so(tmp_path, result, table, recording):
+    """Hours of fits may come before: the report is written all the same."""
+    few = result.assign(n_events=("unit", np.full(result.sizes["unit"], 3.0)))
+    facts = session_facts("odd", recording, {"n_bins_used": 280, "n_bins_at_edges": 20, "n_bins_outside_trials": 0})
+    none = table.iloc[:0]
+    path = write_report(tmp_path, few, none, {"odd": recording}, sessions=[facts], provenance=Provenance())
+    assert "nothing can be said" in path.read_text(encoding="utf-8")

@@ -101,3 +101,21 @@ def test_settings_cannot_be_changed_in_place():
     with pytest.raises(AttributeError):
         FULL.seed = 3
     assert replace(FULL, seed=3).seed == 3
+
+
+@pytest.mark.parametrize(
+    ("tables", "word"),
+    [
+        ({"seed": -1}, "seed: expected 0 or more"),
+        ({"fit": {"folds": 1}}, "fit.folds"),
+        ({"fit": {"inner_folds": 0}}, "fit.inner_folds"),
+        ({"fit": {"n_draws": -1}}, "fit.n_draws"),
+        ({"fit": {"penalties": []}}, "fit.penalties: expected one or more"),
+        ({"network": {"n_networks": -1}}, "network.n_networks"),
+        ({"network": {"task": "flipflop"}}, "did you mean 'flip_flop'"),
+        ({"network": {"kinds": ["lekay"]}}, "network.kinds.*found lekay"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_computed(tables, word):
+    with pytest.raises(InputError, match=word):
+        config_from_dict(tables)

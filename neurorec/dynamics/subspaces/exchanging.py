@@ -55,6 +55,11 @@ def compare_parts(
     DemixingTest
         With ``p = (1 + number of shuffles with as much) / (1 + n_shuffles)``.
 
+    Raises
+    ------
+    InputError
+        For activity whose averages do not vary, or no factor.
+
     Examples
     --------
     >>> rng = np.random.default_rng(0)
@@ -68,6 +73,8 @@ def compare_parts(
     if not labels:
         raise InputError("factors", expected="one or two", found="none", remedy="name them")
     observed = _variances(values, labels)
+    if not sum(observed.values()) > 0:
+        raise InputError("activity", expected="some variance", found="none", remedy="leave it out")
     null = np.full((n_shuffles, len(observed)), np.nan)
     names = list(observed)
     for k, name in enumerate(names[1:], 1):
@@ -104,7 +111,9 @@ def _less_main_parts(trials: NDArray, factors: dict[str, NDArray]) -> NDArray:
     parts = marginalise(np.nan_to_num(averages), levels)
     alone = sum(part for name, part in parts.items() if name in factors)
     left = trials - np.asarray(alone)[np.unique(code, return_inverse=True)[1]]
-    mean = np.nanmean(left, axis=0)
+    known = np.isfinite(left)
+    number = known.sum(axis=0)
+    mean = np.where(number > 0, np.where(known, left, 0.0).sum(axis=0) / np.maximum(number, 1), np.nan)
     n_free = len(trials) - 1
     n_taken = min(sum(np.unique(levels).size - 1 for levels in factors.values()), n_free - 1)
     return mean + (left - mean) * np.sqrt(n_free / (n_free - n_taken))

@@ -91,7 +91,7 @@ def principal_components(
     Returns
     -------
     PrincipalComponents
-        Components, variances and scores.
+        Components, variances and scores; shares are NaN where nothing varies.
 
     Raises
     ------
@@ -114,7 +114,8 @@ def principal_components(
         raise InputError("n_components", expected=f"1 to {most}", found=found, remedy=remedy)
     scale = np.ones(flat.shape[1]) if soft is None else np.ptp(flat[known], axis=0) + soft
     scale = np.where(scale > 0, scale, 1.0)
-    fit = PCA(n_components, svd_solver="full").fit(flat[known] / scale)
+    with np.errstate(invalid="ignore", divide="ignore"):  # where nothing varies no component has a share of it
+        fit = PCA(n_components, svd_solver="full").fit(flat[known] / scale)
     components = np.asarray(fit.components_)
     signs = np.take_along_axis(components, np.abs(components).argmax(axis=1)[:, None], axis=1)
     components = components * np.where(signs < 0, -1.0, 1.0) + 0.0
@@ -321,7 +322,7 @@ def principal_subspace(
     Raises
     ------
     InputError
-        Trials without ``rng``.
+        Averages that do not vary; trials without ``rng``.
 
     Examples
     --------
@@ -332,6 +333,8 @@ def principal_subspace(
     """
     values = averages["activity"].transpose("condition", "time", "unit").values
     found = principal_components(values, n_components=n_components, soft=soft)
+    if not found.share[0] > 0:
+        raise InputError("activity", expected="activity that changes", found="none", remedy="take another window")
     result = xr.Dataset(
         {
             "components": (("component", "unit"), found.components),

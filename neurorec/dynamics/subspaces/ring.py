@@ -126,8 +126,9 @@ def find_ring(
         found = f"quiet {quiet}, {n_neighbours} neighbours, {n_landmarks} of {n_samples} samples, {n_null} shifted"
         raise InputError("n_landmarks", expected="positive numbers that fit", found=found, remedy="see find_ring")
     known = np.flatnonzero(whole(values))
-    if values.shape[1] < _FEWEST or known.size * (1 - quiet) < n_landmarks:
-        found = f"{known.size} bins of {values.shape[1]} units"
+    n_active = int(values[known].any(axis=1).sum())
+    if values.shape[1] < _FEWEST or n_active * (1 - quiet) < n_landmarks:
+        found = f"{n_active} bins with activity of {values.shape[1]} units"
         expected = f"{_FEWEST} units or more, and more bins than the {n_landmarks} landmarks"
         raise InputError("activity", expected=expected, found=found, remedy="take fewer landmarks, or more bins")
     how = (n_landmarks, n_samples, n_neighbours, quiet)

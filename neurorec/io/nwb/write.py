@@ -101,7 +101,7 @@ def write_nwb(
             file.subject = Subject(subject_id=subject_id, species=species, description=subject_description)
         _add_electrodes(file, recording["area"].values)
         _add_units(file, recording, _spread(recording) if spike_times is None else spike_times)
-        if "trial" in recording.dims:
+        if recording.sizes.get("trial"):
             _add_trials(file, recording)
         if signals(recording):
             _add_signals(file, recording)
@@ -190,6 +190,8 @@ def _observed_intervals(recording: xr.Dataset) -> list[NDArray[np.float64]]:
 
 
 def _stretches(time: NDArray, stretch: NDArray, width: float) -> NDArray[np.float64]:
+    if not time.size:
+        return np.zeros((0, 2))
     first = np.flatnonzero(np.diff(stretch, prepend=stretch[:1] - 1))
     last = np.append(first[1:], time.size) - 1
     return np.column_stack([time[first], time[last] + width])[: first.size]

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from neurorec.io import write_nwb
-from neurorec.recording import InputError, bin_intervals, recording_from_arrays
+from neurorec.io import read_nwb, write_nwb
+from neurorec.recording import DataWarning, InputError, bin_intervals, recording_from_arrays
 
 RNG = np.random.default_rng(5)
 
@@ -138,3 +138,17 @@ def test_what_cannot_be_written_is_refused_and_nothing_is_left(tmp_path):
     with pytest.raises(InputError, match="other numbers"):
         write_nwb(recording_from_arrays([[1.5, 0]], bin_width=0.1), tmp_path / "made.nwb")
     assert not list(tmp_path.iterdir())
+
+
+def test_units_never_observed_and_tables_without_trials_are_written(tmp_path):
+    observed = np.ones((50, 2), dtype=bool)
+    observed[:, 1] = False
+    counts = np.random.default_rng(0).poisson(1.0, (50, 2))
+    recording = recording_from_arrays(counts, bin_width=0.1, observed=observed)
+    with pytest.warns(DataWarning, match="no observed intervals|no area|no table"):
+        assert read_nwb(write_nwb(recording, tmp_path / "a.nwb")).sizes["unit"] == 2
+    trials = pd.DataFrame({"start": [0.0], "stop": [1.0], "side": ["left"]})
+    some = recording_from_arrays(counts, bin_width=0.1, trials=trials)
+    none = some.isel(trial=[]).assign_coords(trial_id=("time", np.full(50, -1)))
+    with pytest.warns(DataWarning, match="no area|no table"):
+        assert "trial" not in read_nwb(write_nwb(none, tmp_path / "b.nwb")).dims
