@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurorec.networks import Leaky, Network, plain_weights
 from neurorec.recording import InputError
+from neurorec.tasks import are_numbers, check_array, check_count, check_rng
 
 
 def chaotic_network(
@@ -54,18 +55,24 @@ def chaotic_network(
     >>> network.n_units, network.n_inputs, float(network.cell.leak)
     (50, 0, 0.1)
     """
+    real = are_numbers(n_units, n_outputs, n_inputs, gain, density, input_density, bias)
     if (
-        min(n_units, n_outputs) < 1
+        not real
+        or min(n_units, n_outputs) < 1
         or n_inputs < 0
         or min(gain, bias) < 0
         or not (0 < density <= 1 and 0 < input_density <= 1)
     ):
-        found = f"{n_units} units, {n_outputs} outputs, {n_inputs} inputs, gain {gain:g}, densities {density:g}, "
+        found = f"{n_units} units, {n_outputs} outputs, {n_inputs} inputs, gain {gain}, densities {density}, "
         found, expected = (
-            f"{found}{input_density:g}",
+            f"{found}{input_density}, bias {bias}",
             "units and outputs, gain and bias >= 0, shares above 0 and at most 1",
         )
         raise InputError("chaotic_network", expected=expected, found=found, remedy="see its defaults")
+    names = ("n_units", "n_outputs", "n_inputs")
+    sizes = zip(names, (n_units, n_outputs, n_inputs), strict=True)
+    n_units, n_outputs, n_inputs = (check_count(name, n, least=0) for name, n in sizes)
+    rng = check_rng(rng)
     weights = gain / np.sqrt(density * n_units) * rng.standard_normal((n_units, n_units))
     weights *= rng.random(weights.shape) < density
     inward = rng.standard_normal((n_units, n_inputs)) * (rng.random((n_units, n_inputs)) < input_density)
@@ -110,7 +117,7 @@ def check_feedback(network: Network, feedback: ArrayLike) -> tuple[Leaky, NDArra
     if not isinstance(cell, Leaky) or getattr(network, "shortcut", None) is not None:
         expected, found = "a Network of a Leaky cell, without a shortcut", type(cell or network).__name__
         raise InputError("network", expected=expected, found=found, remedy="see chaotic_network")
-    back = np.asarray(feedback, dtype=float)
+    back = check_array("feedback", feedback, "(unit, output)")
     if back.shape != (network.n_units, network.n_outputs) or not np.isfinite(back).all():
         expected = f"finite, shape ({network.n_units}, {network.n_outputs}), (unit, output)"
         raise InputError("feedback", expected=expected, found=str(back.shape), remedy="transpose it?")

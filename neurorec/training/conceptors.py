@@ -10,7 +10,9 @@ from scipy.interpolate import CubicSpline
 
 from neurorec.networks import ConceptorNetwork, Reservoir, conceptor_of_correlations
 from neurorec.recording import InputError
+from neurorec.tasks import are_numbers, check_array, check_count, check_rng
 
+_OTHER = "compare what varies"
 _FINE = 20  # points a step of what is aligned: phases are not whole numbers of steps
 
 
@@ -30,7 +32,7 @@ class LoadedPatterns(NamedTuple):
     last : ndarray (pattern, unit)
         States after the last step of each.
     loading_error, readout_error : float
-        Root mean squared error of W and R over their targets' standard deviation.
+        Root mean squared error of W and R over their targets' standard deviation; NaN where these do not vary.
     dt : float
         Time step, s.
     """
@@ -45,7 +47,14 @@ class LoadedPatterns(NamedTuple):
     dt: float
 
     def conceptor(self, pattern: int, *, aperture: float = 10.0) -> NDArray[np.float64]:
-        """Of a pattern ``(unit, unit)``."""
+        """Of a pattern ``(unit, unit)``, counted from 0.
+
+        Raises
+        ------
+        InputError
+            A pattern that is not there, or an aperture that is not above 0.
+        """
+        pattern = check_count("pattern", pattern, least=0, most=len(self.correlations) - 1)
         return conceptor_of_correlations(self.correlations[pattern], aperture=aperture)
 
     def network(self, conceptor: ArrayLike | None = None, *, initial: ArrayLike | None = None) -> ConceptorNetwork:
@@ -158,9 +167,20 @@ def recall(
     Returns
     -------
     ndarray (time, output)
+
+    Raises
+    ------
+    InputError
+        Conceptors and states of other sizes, or that are not finite; steps below 0.
     """
-    state = 0.5 * rng.standard_normal(len(loaded.bias)) if initial is None else np.asarray(initial, dtype=float)
-    kept = None if conceptor is None else np.asarray(conceptor, dtype=float)
+    n, n_steps = len(loaded.bias), check_count("n_steps", n_steps, least=0)
+    washout, rng = check_count("washout", washout, least=0), check_rng(rng)
+    state = (
+        0.5 * rng.standard_normal(len(loaded.bias)) if initial is None else check_array("initial", initial, "(unit,)")
+    )
+    given: Any = conceptor
+    kept = None if given is None else check_array("conceptor", given, "(unit, unit)")
+    _check_recall(n, state, kept)
     if kept is not None and kept.ndim == 3 and len(kept) != n_steps:
         expected, found = f"{n_steps}, one a step", str(len(kept))
         raise InputError("conceptor", expected=expected, found=found, remedy="let n_steps be their number")
@@ -194,7 +214,8 @@ def aligned_error(output: ArrayLike, pattern: ArrayLike, *, n_compared: int = 40
     Raises
     ------
     InputError
-        Fewer steps than that, or other channels.
+        Fewer steps than that, other channels, values that are not finite, or a pattern that does not vary: there is no
+        standard deviation to compare with.
 
     Examples
     --------
@@ -202,18 +223,31 @@ def aligned_error(output: ArrayLike, pattern: ArrayLike, *, n_compared: int = 40
     >>> aligned_error(wave[7:60], wave) < 1e-9, aligned_error(0 * wave, wave) > 0.9
     (True, True)
     """
-    said, meant = (np.asarray(a, dtype=float) for a in (output, pattern))
+    said, meant = (check_array(k, a, "(time, channel)") for k, a in (("output", output), ("pattern", pattern)))
+    n_compared = check_count("n_compared", n_compared, least=0)
     if said.ndim != 2 or meant.ndim != 2 or said.shape[1] != meant.shape[1] or len(said) < n_compared:
         expected, found = f"{n_compared} steps of the same channels", f"{said.shape} and {meant.shape}"
         raise InputError("output", expected=expected, found=found, remedy="recall more steps")
     if len(meant) < 2 * n_compared or n_compared < 2:
         expected, found = f"{2 * n_compared} steps", str(len(meant))
         raise InputError("pattern", expected=expected, found=found, remedy="pass more of its periods")
+    if not (np.isfinite(said).all() and np.isfinite(meant).all()) or not meant.var(axis=0).any():
+        found = "nan or inf, or a pattern that stays the same"
+        raise InputError("output and pattern", expected="finite, and a pattern that varies", found=found, remedy=_OTHER)
     fine = np.arange((len(meant) - 1) * _FINE + 1) / _FINE
     curve = CubicSpline(np.arange(len(meant)), meant)(fine)
     windows = np.lib.stride_tricks.sliding_window_view(curve, (n_compared - 1) * _FINE + 1, axis=0)[..., ::_FINE]
     squares = ((windows - said[-n_compared:].T) ** 2).mean(axis=(1, 2))
-    return float(np.sqrt(squares.min() / max(meant.var(axis=0).mean(), 1e-300)))
+    return float(np.sqrt(squares.min() / meant.var(axis=0).mean()))
+
+
+def _check_recall(n: int, state: NDArray, kept: NDArray | None) -> None:
+    """Refuse what does not fit a reservoir of n units."""
+    fits = kept is None or (kept.ndim in (2, 3) and kept.shape[-2:] == (n, n) and np.isfinite(kept).all())
+    if not fits or state.shape != (n,) or not np.isfinite(state).all():
+        found = f"{None if kept is None else kept.shape} and {state.shape}"
+        expected = f"finite, (unit, unit) or (time, unit, unit), and (unit,) of {n} units"
+        raise InputError("conceptor and initial", expected=expected, found=found, remedy="those of this reservoir")
 
 
 def _ridge(sources: NDArray, targets: NDArray, penalty: float) -> tuple[NDArray[np.float64], float]:
@@ -221,7 +255,8 @@ def _ridge(sources: NDArray, targets: NDArray, penalty: float) -> tuple[NDArray[
     gram = sources.T @ sources / len(sources) + penalty * np.eye(sources.shape[1])
     weights = np.linalg.solve(gram, sources.T @ targets / len(sources)).T
     error = np.mean((sources @ weights.T - targets) ** 2)
-    return np.asarray(weights, dtype=float), float(np.sqrt(error / max(targets.var(axis=0).mean(), 1e-300)))
+    spread = targets.var(axis=0).mean()
+    return np.asarray(weights, dtype=float), float(np.sqrt(error / spread)) if spread > 0 else float("nan")
 
 
 def _single(array: Any) -> Any:
@@ -235,10 +270,12 @@ def _checked(
     if not plain or reservoir.feedback is not None:
         expected, remedy = "a Reservoir of tanh units, leak 1, without feedback", "see Reservoir.random"
         raise InputError("reservoir", expected=expected, found="another", remedy=remedy)
-    if washout < 0 or penalty < 0 or readout_penalty < 0:
-        found = f"{washout}, {penalty:g}, {readout_penalty:g}"
+    if not are_numbers(washout, penalty, readout_penalty) or washout % 1 or min(washout, penalty, readout_penalty) < 0:
+        found = f"{washout}, {penalty}, {readout_penalty}"
         raise InputError("washout and penalties", expected="0 or more", found=found, remedy="see load_patterns")
-    pieces = [np.asarray(pattern, dtype=float) for pattern in patterns]
+    if not np.iterable(patterns):
+        raise InputError("patterns", expected="a list of tables", found=repr(patterns), remedy="put one in a list, too")
+    pieces = [check_array("patterns", pattern, "(time, channel)") for pattern in patterns]
     for pattern in pieces:
         fits = pattern.ndim == 2 and pattern.shape[1] == reservoir.n_inputs and len(pattern) > washout + 1
         if not fits or not np.isfinite(pattern).all():

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from neurorec.networks import FollowNetwork, FollowRun, run_follow
 from neurorec.recording import FileError, InputError
+from neurorec.tasks import are_numbers, check_array, check_number, check_rng
 from neurorec.training.follow_dynamics import Commands, Dynamics
 
 _OFTEN = 250.0  # s of simulated time between two checkpoints
@@ -140,12 +141,15 @@ def train_follow(
     >>> bool(found.curve["error"][-10:].mean() < found.curve["error"][:2].mean())
     True
     """
+    seconds, marks = _check_told(network, dynamics, commands, seconds, learning_rate, looks)
+    rng = check_rng(rng)
+    checkpoint = None if checkpoint is None else Path(checkpoint)
     per_trial = round(commands.length / network.dt)
     n_trials = round(seconds / (per_trial * network.dt))
-    marks = np.rint(np.asarray(looks, dtype=float) / (per_trial * network.dt)).astype(np.int64)
+    marks = np.rint(marks / (per_trial * network.dt)).astype(np.int64)
     size = len(dynamics.coefficient)
     if n_trials < 1 or (marks.size and not 0 <= marks.min() <= marks.max() <= n_trials):
-        found = f"{seconds:g} s, looks {list(looks)}"
+        found = f"{seconds:g} s, looks {looks}"
         expected = f"at least one trial of {commands.length:g} s, and looks within them"
         raise InputError("seconds and looks", expected=expected, found=found, remedy="learn longer")
     if (size, len(commands.held)) != (network.n_outputs, len(network.input_encoder)):
@@ -179,6 +183,21 @@ def train_follow(
             if checkpoint is not None and (standing.n_trials % every == 0 or standing.n_trials == n_trials):
                 _save(checkpoint, of, network, standing)
     return _result(network, standing, marks, commands.length)
+
+
+def _check_told(
+    network: FollowNetwork, dynamics: Dynamics, commands: Commands, seconds: float, learning_rate: float, looks: Any
+) -> tuple[float, NDArray]:
+    """Seconds and looks, if all of it is of its kind."""
+    for thing, kind in ((network, FollowNetwork), (dynamics, Dynamics), (commands, Commands)):
+        if not isinstance(thing, kind):
+            raise InputError(kind.__name__, expected="one", found=type(thing).__name__, remedy="see train_follow")
+    seconds = check_number("seconds", seconds, unit="s")
+    marks = np.atleast_1d(check_array("looks", looks, "(look,)"))
+    if not are_numbers(learning_rate, *marks.ravel()):
+        found, expected = f"{learning_rate!r}, {looks!r}", "finite numbers"
+        raise InputError("learning_rate and looks", expected=expected, found=found, remedy="see train_follow")
+    return seconds, marks
 
 
 def _trial(

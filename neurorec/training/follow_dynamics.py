@@ -7,6 +7,7 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from neurorec.recording import InputError
+from neurorec.tasks import are_numbers, check_array, check_number, check_rng
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -71,16 +72,22 @@ class Dynamics(NamedTuple):
         Raises
         ------
         InputError
-            Commands of another number of channels.
+            Commands of another number of channels, and coefficients, powers or times that cannot be.
         """
-        command = np.asarray(command, dtype=float)
+        command, dt = check_array("command", command, "(time, state)"), check_number("dt", dt, above=0, unit="s")
         size = len(self.coefficient)
-        x = np.zeros(size) if start is None else np.array(start, dtype=float)
+        x = np.zeros(size) if start is None else check_array("start", start, "(state,)").copy()
+        coefficient = np.ascontiguousarray(check_array("coefficient", self.coefficient, "(state, term)"))
+        power = check_array("power", self.power, "(term, state)")
+        if coefficient.ndim != 2 or power.shape != coefficient.shape[::-1] or (power < 0).any() or (power % 1).any():
+            found, expected = f"{coefficient.shape} and {power.shape}", "(state, term), and whole (term, state) from 0"
+            raise InputError("coefficient and power", expected=expected, found=found, remedy="see Dynamics")
+        check_number("tau", self.tau, above=0, unit="s")
         if command.ndim != 2 or command.shape[1] != size or x.shape != (size,):
             found, expected = f"{command.shape} and {x.shape}", f"(time, {size}) and ({size},)"
             raise InputError("command and start", expected=expected, found=found, remedy="a channel for each state")
         path = np.empty(command.shape)
-        _follow(self.coefficient, self.power, command / self.tau, x, dt, path)
+        _follow(coefficient, power.astype(np.int64), command / self.tau, x, float(dt), path)
         return path
 
 
@@ -92,11 +99,13 @@ def linear_oscillator(*, tau: float = 0.1, decay: float = 0.2) -> Dynamics:
     >>> linear_oscillator().velocity([1.0, 0.0]).tolist()
     [-2.0, 10.0]
     """
+    tau, decay = check_number("tau", tau, above=0, unit="s"), check_number("decay", decay)
     return Dynamics(np.array([[-decay, -1.0], [1.0, -decay]]) / tau, np.eye(2, dtype=np.int64))
 
 
 def van_der_pol(*, mu: float = 2.0, tau: float = 0.125) -> Dynamics:
     """The oscillator of van der Pol: ``tau dx1/dt = x2``, ``tau dx2/dt = mu (1 - x1^2) x2 - x1``."""
+    mu, tau = check_number("mu", mu), check_number("tau", tau, above=0, unit="s")
     power = np.array([[1, 0], [0, 1], [2, 1]])
     return Dynamics(np.array([[0.0, 1.0, 0.0], [-1.0, mu, -mu]]) / tau, power)
 
@@ -138,6 +147,11 @@ class Commands(NamedTuple):
         >>> float(np.linalg.norm(commands.draw(0.001, rng=np.random.default_rng(0)), axis=1).max().round(3))
         0.1
         """
+        dt, rng = check_number("dt", dt, above=0, unit="s"), check_rng(rng)
+        parts = [tuple(part) if np.iterable(part) else () for part in (self.held, self.noise, self.pulse)]
+        if not parts[0] or not are_numbers(*sum(parts, ()), self.length, self.every):
+            expected, found = "finite numbers, a channel or more", " ".join(repr(self).split())
+            raise InputError("commands", expected=expected, found=found, remedy="see Commands")
         n, size, hold = round(self.length / dt), len(self.held), round(self.every / dt)
         if len(self.noise) != size or len(self.pulse) != size or min(n, hold) < 1:
             found = f"{size}, {len(self.noise)}, {len(self.pulse)} channels; {self.length:g} s, {self.every:g} s"

@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from neurorec.networks import Network
 from neurorec.recording import InputError
+from neurorec.tasks import check_count, check_number, check_rng
 from neurorec.training.chaotic import check_feedback
 from neurorec.training.force_learner import Learner, Lesson, lesson_of, spread_of
 
@@ -123,6 +124,13 @@ def train_force(
     >>> found.converged, found.test_error < 0.1, found.network.n_inputs
     (True, True, 0)
     """
+    if not isinstance(network, Network):
+        remedy = "see chaotic_network"
+        raise InputError("network", expected="a Network of a Leaky cell", found=type(network).__name__, remedy=remedy)
+    every, n_passes, n_test = (
+        check_count(name, n, least=0) for name, n in (("every", every), ("n_passes", n_passes), ("n_test", n_test))
+    )
+    penalty, rng = check_number("penalty", penalty, remedy="1 is a good begin"), check_rng(rng)
     if feedback is None:
         feedback = rng.uniform(-1, 1, (network.n_units, network.n_outputs))
     cell, back = check_feedback(network, feedback)

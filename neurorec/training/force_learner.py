@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from neurorec.networks import Leaky, Network
 from neurorec.recording import InputError
-from neurorec.tasks import check_trials
+from neurorec.tasks import check_array, check_trials
 from neurorec.training.chaotic import plain_recurrent
 from neurorec.training.recursive_least_squares import InverseCorrelation, InverseCorrelations
 
@@ -43,9 +43,11 @@ def lesson_of(network: Network, targets: ArrayLike | xr.Dataset, inputs: ArrayLi
         given, asked = trials["inputs"].values.astype(float), trials["mask"].values > 0
         lesson = Lesson(given, trials["targets"].values.astype(float), asked, False)
     else:
-        wanted = np.asarray(targets, dtype=float)
-        given = np.zeros((len(wanted), network.n_inputs)) if inputs is None else np.asarray(inputs, dtype=float)
-        lesson = Lesson(given[None], wanted[None], np.ones((1, len(wanted)), dtype=bool), True)
+        wanted = check_array("targets", targets, "(time, output)")
+        n_steps = wanted.shape[0] if wanted.ndim else 0
+        given = np.zeros((n_steps, network.n_inputs))
+        given = given if inputs is None else check_array("inputs", inputs, "(time, input)")
+        lesson = Lesson(given[None], wanted[None], np.ones((1, n_steps), dtype=bool), True)
     sizes = (network.n_inputs, network.n_outputs)
     finite = np.isfinite(lesson.targets).all() and np.isfinite(lesson.inputs).all()
     shapes = [array.shape for array in (lesson.inputs, lesson.targets)]

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from neurorec.networks import PredictiveCoding
 from neurorec.recording import InputError
+from neurorec.tasks import check_array, check_count, check_number, check_rng
 
 Updates = Literal["settled", "arrival", "backpropagation"]
 Rule = Literal["gradient", "adam"]
@@ -215,7 +216,8 @@ def train_predictive_coding(
     Raises
     ------
     InputError
-        Examples that do not fit, and values that run off instead of settling: dt is too long for weights so large.
+        Examples that do not fit, settings that cannot be, and values that run off instead of settling: dt is too long
+        for weights so large.
 
     Examples
     --------
@@ -226,7 +228,12 @@ def train_predictive_coding(
     >>> bool(found.energy[-1] < found.energy[0])
     True
     """
-    data = _examples(network, bottom, top, updates, n_settling, batch_size)
+    counts = zip(("n_settling", "n_epochs", "batch_size"), (n_settling, n_epochs, batch_size), strict=True)
+    n_settling, n_epochs, batch_size = (check_count(name, n, least=0) for name, n in counts)
+    learning_rate, decay = check_number("learning_rate", learning_rate, least=0), check_number("decay", decay, least=0)
+    if rule not in ("gradient", "adam"):
+        raise InputError("rule", expected="gradient or adam", found=repr(rule), remedy="choose one")
+    data, rng = _examples(network, bottom, top, updates, n_settling, batch_size), check_rng(rng)
     held = replace(network, clamped="bottom" if top is None else "both")
     optimizer = _optimizer(rule, learning_rate)
     made = _update_of(updates, n_settling)
@@ -240,9 +247,14 @@ def train_predictive_coding(
         begun.append(float(seen[1]))
         if not np.isfinite(settled[-1]) or settled[-1] > begun[-1]:
             found = f"{settled[-1]:.3g} from {begun[-1]:.3g} in epoch {epoch}, dt {network.dt:g} s"
-            remedy = f"try dt below {before.largest_step():.2g} s, a lower learning_rate, or decay"
+            limit = before.largest_step() if np.isfinite(np.concatenate(_flat(before))).all() else network.dt
+            remedy = f"try dt below {limit:.2g} s, a lower learning_rate, or decay"
             raise InputError("dt", expected="an energy that falls as values settle", found=found, remedy=remedy)
     return LocalTraining(replace(held, clamped=network.clamped), np.array(settled), np.array(begun))
+
+
+def _flat(network: PredictiveCoding) -> list[NDArray]:
+    return [np.ravel(weight) for weight in network.weights]
 
 
 @cache
@@ -319,7 +331,10 @@ def _examples(
     if updates not in ("settled", "arrival", "backpropagation") or (updates != "settled" and top is None):
         expected = "settled, or with a top also arrival or backpropagation"
         raise InputError("updates", expected=expected, found=repr(updates), remedy="choose one, or pass a top")
-    parts = [np.asarray(part, dtype=np.float32) for part in (bottom, top) if part is not None]
+    if not isinstance(network, PredictiveCoding):
+        raise InputError("network", expected="PredictiveCoding", found=type(network).__name__, remedy="see its random")
+    given = [(name, part) for name, part in (("bottom", bottom), ("top", top)) if part is not None]
+    parts = [check_array(name, part, "(example, unit)").astype(np.float32) for name, part in given]
     widths = (network.sizes[0], network.sizes[-1])[: len(parts)]
     fit = all(part.ndim == 2 and part.shape[1] == n for part, n in zip(parts, widths, strict=True))
     if not fit or len({len(part) for part in parts}) != 1 or not all(np.isfinite(part).all() for part in parts):

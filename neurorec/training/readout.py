@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurorec.networks import System, run
 from neurorec.recording import InputError
-from neurorec.tasks import Loss, Task, check_trials
+from neurorec.tasks import Loss, Task, check_array, check_count, check_trials
 
 PENALTIES = np.logspace(-12, 1, 14)  # by default, in units of the states' mean sum of squares
 
@@ -30,7 +30,8 @@ class Readout(NamedTuple):
     penalties : ndarray (penalty,)
         Those that were tried.
     errors : ndarray (penalty, output)
-        Held-out error of each: root mean squared error over the target's standard deviation.
+        Held-out error of each: root mean squared error over the target's standard deviation; NaN of targets that do not
+        vary, for which the weakest penalty is taken.
     error : ndarray (output,)
         That of the penalty chosen. The penalty was chosen by it, so it is a little too low; new data tell.
     converged : ndarray of bool (output,)
@@ -108,8 +109,8 @@ def fit_readout(
     Raises
     ------
     InputError
-        For shapes that do not fit, values that are not finite, less than two folds with something in them, or penalties
-        that are not above 0.
+        For shapes that do not fit, values that are not finite, less than two folds with something in them, a gap that
+        leaves nothing to learn from, or penalties that are not above 0.
 
     Examples
     --------
@@ -119,7 +120,8 @@ def fit_readout(
     >>> found.weights.round(6).tolist(), found.bias.round(6).tolist()
     ([[1.0, 2.0]], [5.0])
     """
-    rows = _rows(states, targets, folds, washout, weight)
+    gap = check_count("gap", gap, least=0, remedy="steps on both sides")
+    rows = _rows(states, targets, folds, check_count("washout", washout, least=0), weight)
     centre, mean = np.average(rows.x, axis=0, weights=rows.weight), np.average(rows.y, axis=0, weights=rows.weight)
     x, y = rows.x - centre, rows.y - mean
     rows = _Rows(x, y, rows.weight, rows.fold, rows.time)
@@ -127,6 +129,9 @@ def fit_readout(
     total = _moments(rows, slice(None))
     missed, spread = np.zeros((tried.size, y.shape[1])), np.zeros(y.shape[1])
     for held, beside in _folds(rows, gap):
+        if held.size + beside.size == len(rows.x):
+            found, remedy = f"a gap of {gap} that leaves none", "a smaller gap, or fewer folds"
+            raise InputError("gap", expected="steps to learn from", found=found, remedy=remedy)
         taken = total - _moments(rows, held) - _moments(rows, beside)
         each, offset = _solve(taken, tried)
         error = rows.y[held] - (rows.x[held] @ each.swapaxes(1, 2) + offset[:, None])
@@ -220,7 +225,7 @@ def _arrays(data: Any, targets: ArrayLike | None) -> tuple[NDArray, NDArray, NDA
         return data["inputs"].values, _numbers(data["targets"].values, data.attrs["loss"]), data["mask"].values
     if targets is None:
         raise InputError("targets", expected="those of the inputs", found="none", remedy="give them after the inputs")
-    inputs, wanted = np.asarray(data), np.asarray(targets)
+    inputs, wanted = check_array("data", data, "(..., time, input)"), check_array("targets", targets, "(..., output)")
     if inputs.ndim not in (2, 3) or wanted.shape[:-1] != inputs.shape[:-1]:
         found = f"inputs {inputs.shape} and targets {wanted.shape}"
         raise InputError("shapes", expected="(..., time, channel) both", found=found, remedy="give them as many steps")
@@ -283,12 +288,13 @@ class _Moments(NamedTuple):
 
 
 def _rows(states: ArrayLike, targets: ArrayLike, folds: Any, washout: int, weight: ArrayLike | None) -> _Rows:
-    x, y = np.asarray(states, dtype=float), np.asarray(targets, dtype=float)
-    if x.ndim not in (2, 3) or y.shape[:-1] != x.shape[:-1] or y.ndim != x.ndim:
+    x, y = check_array("states", states, "(..., time, unit)"), check_array("targets", targets, "(..., time, output)")
+    empty = x.ndim > 0 and y.ndim > 0 and 0 in (x.shape[-1], y.shape[-1])
+    if x.ndim not in (2, 3) or y.shape[:-1] != x.shape[:-1] or y.ndim != x.ndim or empty:
         expected, found = "(time, unit) and (time, output), or trials of them", f"{x.shape} and {y.shape}"
         raise InputError("states and targets", expected=expected, found=found, remedy="one row a step, in both")
-    m = np.ones(x.shape[:-1]) if weight is None else np.asarray(weight, dtype=float)
-    if m.shape != x.shape[:-1] or not (m >= 0).all():
+    m = np.ones(x.shape[:-1]) if weight is None else check_array("weight", weight, "(..., time)")
+    if m.shape != x.shape[:-1] or not ((m >= 0) & np.isfinite(m)).all():
         raise InputError("weight", expected=f"0 or more, {x.shape[:-1]}", found=str(m.shape), remedy="one a step")
     alone = x.ndim == 2 or len(x) == 1
     if x.ndim == 2:
@@ -317,9 +323,10 @@ def _rows(states: ArrayLike, targets: ArrayLike, folds: Any, washout: int, weigh
 
 def _fold_of(folds: Any, n: int) -> NDArray:
     if np.ndim(folds) == 0:
-        return np.arange(n) * min(int(folds), n) // max(n, 1)
-    found = np.asarray(folds)
-    if found.shape != (n,):
+        number = check_count("folds", folds, least=0, remedy="two or more")
+        return np.arange(n) * min(number, n) // max(n, 1)
+    found = check_array("folds", folds, "(trial,) or (time,)")
+    if found.shape != (n,) or not np.isfinite(found).all():
         raise InputError("folds", expected=f"a number, or {n} of them", found=str(found.shape), remedy="one a trial")
     return found
 
@@ -357,8 +364,8 @@ def _check_penalties(penalties: ArrayLike | None, rows: _Rows) -> NDArray:
     if penalties is None:
         size = float(np.einsum("t,tu,tu->", rows.weight, rows.x, rows.x)) / rows.x.shape[1]
         return PENALTIES * (size if size > 0 else 1.0)
-    tried = np.sort(np.atleast_1d(np.asarray(penalties, dtype=float)))
-    if tried.ndim != 1 or not (np.isfinite(tried).all() and tried[0] > 0):
+    tried = np.sort(np.atleast_1d(check_array("penalties", penalties, "(penalty,)")))
+    if tried.ndim != 1 or not tried.size or not (np.isfinite(tried).all() and tried[0] > 0):
         found = str(np.asarray(penalties).tolist())
         raise InputError("penalties", expected="numbers above 0", found=found, remedy="1e-8 is nearly none")
     return tried

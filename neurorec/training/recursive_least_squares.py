@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg.blas import dsymv, dsyrk
 
 from neurorec.recording import InputError
+from neurorec.tasks import are_numbers, check_array
 
 _DELAY = 8  # updates that are kept as vectors; the matrix takes them in at once, which costs half of one by one
 _SUMS = {"contract", "nsz", "reassoc", "arcp"}
@@ -61,7 +62,8 @@ class InverseCorrelation:
     """
 
     def __init__(self, n_sources: int, *, penalty: float = 1.0) -> None:
-        if n_sources < 1 or not 0 < penalty < np.inf:
+        whole = are_numbers(n_sources) and n_sources == int(n_sources)
+        if not whole or not are_numbers(penalty) or n_sources < 1 or not penalty > 0:
             found, remedy = f"{n_sources} and {penalty!r}", "a penalty of 1 is a good begin"
             raise InputError("n_sources and penalty", expected="both above 0", found=found, remedy=remedy)
         self._settled: Any = np.asfortranarray(np.eye(n_sources) / penalty)
@@ -69,7 +71,16 @@ class InverseCorrelation:
         self._n_late = 0
 
     def gain(self, source: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Take in r; what weights move by, for an error of -1 before: ``P r / (1 + r' P r)`` ``(source,)``."""
+        """Take in r; what weights move by, for an error of -1 before: ``P r / (1 + r' P r)`` ``(source,)``.
+
+        Raises
+        ------
+        InputError
+            Another number of sources.
+        """
+        if source.shape != self._late.shape[1:]:
+            expected = f"shape {self._late.shape[1:]}"
+            raise InputError("source", expected=expected, found=str(source.shape), remedy="one number a source")
         along = dsymv(1.0, self._settled, source)
         late = self._late[: self._n_late]
         if self._n_late:
@@ -135,9 +146,19 @@ class InverseCorrelations:
             diagonal = self._packed_first[group] + np.cumsum(np.concatenate([[0], np.arange(n, 1, -1)]))[:n]
             self._packed[diagonal] = 1 / penalty
         self._along = np.zeros(self.source.size)
+        self._n_sources = table.shape[1]
 
     def gains(self, source: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Take in r ``(source,)``; gains of all groups, group k's from ``first[k]`` to ``first[k + 1]``."""
+        """Take in r ``(source,)``; gains of all groups, group k's from ``first[k]`` to ``first[k + 1]``.
+
+        Raises
+        ------
+        InputError
+            Another number of sources.
+        """
+        if source.shape != (self._n_sources,):
+            expected = f"shape {(self._n_sources,)}"
+            raise InputError("source", expected=expected, found=str(source.shape), remedy="one number a source")
         _update(self._packed, self._packed_first, self.source, self.first, source, self._along)
         return self._along
 
@@ -212,17 +233,20 @@ def recursive_least_squares(
     >>> found.weights.round(3).tolist()
     [[1.0, 2.0, -1.0]]
     """
-    sources, targets = np.asarray(sources, dtype=float), np.asarray(targets, dtype=float)
+    sources, targets = (
+        check_array("sources", sources, "(time, source)"),
+        check_array("targets", targets, "(time, output)"),
+    )
     if sources.ndim != 2 or targets.ndim != 2 or len(sources) != len(targets):
         found, expected = f"{sources.shape} and {targets.shape}", "(time, source) and (time, output), as long"
         raise InputError("sources and targets", expected=expected, found=found, remedy="give each step one row of both")
     if not (np.isfinite(sources).all() and np.isfinite(targets).all()):
         raise InputError("sources and targets", expected="finite numbers", found="nan or inf", remedy="leave them out")
     shape = (targets.shape[1], sources.shape[1])
-    learned = np.zeros(shape) if weights is None else np.array(weights, dtype=float)
-    if learned.shape != shape:
-        found = str(learned.shape)
-        raise InputError("weights", expected=f"shape {shape}, (output, source)", found=found, remedy="transpose them")
+    learned = np.zeros(shape) if weights is None else check_array("weights", weights, "(output, source)").copy()
+    if learned.shape != shape or not np.isfinite(learned).all():
+        found, expected = str(learned.shape), f"finite, shape {shape}, (output, source)"
+        raise InputError("weights", expected=expected, found=found, remedy="transpose them")
     inverse = InverseCorrelation(shape[1], penalty=penalty)
     errors, change = np.empty_like(targets), np.empty(len(targets))
     for t, (source, target) in enumerate(zip(sources, targets, strict=True)):

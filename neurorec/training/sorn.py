@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from neurorec.networks import SORN
 from neurorec.recording import InputError
+from neurorec.tasks import are_numbers, check_array, check_number, check_rng
 from neurorec.training.readout import fit_readout
 from neurorec.training.sorn_kernels import sorn_steps
 
@@ -69,7 +70,8 @@ class Plasticity:
     largest: float = 1.0
 
     def __post_init__(self) -> None:
-        low = min(self.stdp, self.intrinsic, self.inhibitory, self.new_synapses) < 0
+        numbers = (self.stdp, self.intrinsic, self.target_rate, self.inhibitory, self.new_synapses, self.largest)
+        low = not are_numbers(*numbers) or min(self.stdp, self.intrinsic, self.inhibitory, self.new_synapses) < 0
         if low or not 0 < self.target_rate < 1 or self.new_synapses > 1 or self.largest <= 0:
             found = f"{self}"
             expected = "rates of 0 or more, a target_rate between 0 and 1, a probability of new_synapses"
@@ -145,7 +147,7 @@ def adapt(
     Raises
     ------
     InputError
-        Inputs of another width, weights below 0, noise below 0.
+        Inputs of another width, states of another length, weights below 0, noise below 0.
 
     Examples
     --------
@@ -155,8 +157,12 @@ def adapt(
     ((300, 200), True)
     """
     rules = Plasticity() if plasticity is None else plasticity
-    inputs = _check(network, inputs, noise)
-    begin = np.asarray(network.initial_state if state is None else state)
+    inputs, rng = _check(network, inputs, noise), check_rng(rng)
+    begin = np.asarray(network.initial_state) if state is None else check_array("state", state, "(state,)")
+    if begin.shape != (network.n_states,) or not np.isfinite(begin).all() or not isinstance(rules, Plasticity):
+        found = f"shape {begin.shape}, {type(rules).__name__}"
+        expected, remedy = f"finite, ({network.n_states},), and Plasticity", "where a run ended, and how it changes"
+        raise InputError("state and plasticity", expected=expected, found=found, remedy=remedy)
     n_units, n_steps = network.n_units, len(inputs)
     x, y = (begin[:n_units] > 0).astype(np.int8), (begin[n_units:] > 0).astype(np.int8)
     names = ("excitatory", "from_inhibitory", "to_inhibitory", "threshold", "inhibitory_threshold")
@@ -187,19 +193,29 @@ def teach_readout(network: SORN, expected: ArrayLike, targets: ArrayLike) -> SOR
     """Fit the readout by ridge regression of targets ``(time, output)`` on what was expected ``(time, unit)``.
 
     See `fit_readout`. Row t of `expected` is what the network expected *before* input t: it shall tell input t.
+
+    Raises
+    ------
+    InputError
+        Another number of units, and what `fit_readout` refuses.
     """
-    found = fit_readout(np.asarray(expected, dtype=float), targets)
+    seen = check_array("expected", expected, "(time, unit)")
+    if seen.ndim != 2 or seen.shape[1] != network.n_units:
+        found, remedy = f"shape {seen.shape}", "see Adapted.expected"
+        raise InputError("expected", expected=f"(time, {network.n_units})", found=found, remedy=remedy)
+    found = fit_readout(seen, targets)
     parts = [jnp.asarray(found.weights, dtype=jnp.float32), jnp.asarray(found.bias, dtype=jnp.float32)]
     return eqx.tree_at(lambda n: [n.output, n.output_bias], network, parts)
 
 
 def _check(network: SORN, inputs: ArrayLike, noise: float) -> NDArray[np.float64]:
-    values = np.asarray(inputs, dtype=float)
+    if not isinstance(network, SORN):
+        raise InputError("network", expected="SORN", found=type(network).__name__, remedy="see SORN.random")
+    values = check_array("inputs", inputs, "(time, input)", remedy="one column a letter")
     if values.ndim != 2 or values.shape[1] != network.n_inputs or not np.isfinite(values).all():
         expected, found = f"finite, (time, input) of {network.n_inputs} inputs", f"shape {values.shape}"
         raise InputError("inputs", expected=expected, found=found, remedy="one column a letter")
-    if noise < 0:
-        raise InputError("noise", expected="0 or more", found=f"{noise:g}", remedy="leave it out")
+    check_number("noise", noise, least=0, remedy="leave it out")
     for name in ("excitatory", "from_inhibitory", "to_inhibitory"):
         if float(getattr(network, name).min()) < 0:
             found, remedy = "some below 0", "signs are those of the equations"
