@@ -243,6 +243,11 @@ def _grid(plane: Plane, states: ArrayLike | None, extent: Extent | None, n_grid:
         if states is None:
             remedy = "give the trajectories that are to be seen"
             raise InputError("extent", expected="an extent, or states to cover", found="neither", remedy=remedy)
+        states = np.asarray(states, dtype=float)
+        states = states[np.isfinite(states).all(axis=-1)]
+        if not states.size:
+            remedy = "give an extent, or states before they grow beyond all bounds"
+            raise InputError("states", expected="finite numbers", found="none", remedy=remedy)
         seen = in_plane(states, plane).reshape(-1, 2)
         low, high = np.nanmin(seen, axis=0), np.nanmax(seen, axis=0)
         margin = _MARGIN * np.maximum(high - low, 0.1 * (high - low).max() or 1.0)

@@ -197,8 +197,11 @@ def eigenmodes(matrices: ArrayLike, *, flow: bool = False) -> Modes:
     ([1.0, 1.0], True, [inf, inf])
     """
     A = np.asarray(matrices, dtype=float)
-    found = [_modes_of(one, flow) for one in A.reshape(-1, *A.shape[-2:])]
     shapes = (A.shape[:-1], A.shape, A.shape, A.shape[:-1])
+    if not A.size:  # no matrix, as where no fixed point was found
+        values, vectors = np.zeros(shapes[0], dtype=complex), np.zeros(A.shape, dtype=complex)
+        return Modes(values, vectors, vectors.copy(), np.zeros(shapes[3]))
+    found = [_modes_of(one, flow) for one in A.reshape(-1, *A.shape[-2:])]
     return Modes(*(np.array(part).reshape(shape) for part, shape in zip(zip(*found), shapes)))
 
 

@@ -37,6 +37,8 @@ class Rule:
         Time of a step of a map, in the unit of all times that are reported; 1 for a flow, whose times are in its own.
     traceable : bool
         Whether JAX can compile the function; others are called with NumPy arrays.
+    n_states : int or None
+        Length of a system's state; None where it is not known.
     """
 
     function: Function
@@ -45,6 +47,7 @@ class Rule:
     flow: bool
     dt: float
     traceable: bool
+    n_states: int | None = None
 
     def velocity(self, states: ArrayLike, inputs: ArrayLike) -> NDArray:
         """``G(x, u) - x`` or ``F(x, u)`` at states ``(point, state)`` under inputs ``(point, input)``, float64."""
@@ -159,11 +162,26 @@ def check_states(rule: Rule, states: ArrayLike, inputs: ArrayLike | None, *, nam
     if states.ndim != 2 or inputs.ndim != 2 or len(inputs) != len(states):
         expected, found = f"{name} (point, state), inputs (input,) or (point, input)", f"{states.shape}, {inputs.shape}"
         raise InputError(name, expected=expected, found=found, remedy="give each state one set of inputs")
-    after = rule.shape_after(states[:1], inputs[:1])
+    given = states.shape[-1], inputs.shape[-1]
+    if rule.n_states is not None and given != (rule.n_states, rule.n_inputs):
+        expected = f"{rule.n_states} numbers a state and {rule.n_inputs} a set of inputs"
+        found, remedy = f"{given[0]} and {given[1]}", "give what the system takes"
+        raise InputError(f"{name} and inputs", expected=expected, found=found, remedy=remedy)
+    after = _shape_after(rule, states[:1], inputs[:1], name)
     if after != states[:1].shape:
         expected, remedy = f"another state, shape {states[:1].shape}", "let it pass leading axes through"
         raise InputError("step(state, inputs)", expected=expected, found=f"shape {after}", remedy=remedy)
     return states, inputs
+
+
+def _shape_after(rule: Rule, states: NDArray, inputs: NDArray, name: str) -> tuple[int, ...]:
+    """Shape of the next state; refuses what the callable itself cannot take."""
+    try:
+        return rule.shape_after(states, inputs)
+    except (TypeError, ValueError, IndexError) as error:
+        expected = f"states and inputs that step takes: {' '.join(str(error).split())[:150]}"
+        found, remedy = f"shapes {states.shape} and {inputs.shape}", "give what it was written for, with leading axes"
+        raise InputError(f"{name} and inputs", expected=expected, found=found, remedy=remedy) from error
 
 
 def _of_system(system: Any, dt: float | None) -> Rule:
@@ -171,7 +189,7 @@ def _of_system(system: Any, dt: float | None) -> Rule:
     dt = dt if dt is not None else 1.0 if own is None else float(own)
     traceable = getattr(system, "traceable", True)
     derivative = (lambda x, u: system_jacobian(system, x, u)) if traceable else None
-    return Rule(system.step, derivative, system.n_inputs, False, dt, traceable)
+    return Rule(system.step, derivative, system.n_inputs, False, dt, traceable, np.size(system.initial_state))
 
 
 def _can_trace(function: Function, n_states: int, n_inputs: int) -> bool:
@@ -179,8 +197,8 @@ def _can_trace(function: Function, n_states: int, n_inputs: int) -> bool:
     try:
         with jax.enable_x64(True):  # constants that were once followed in float32 stay so
             jax.eval_shape(function, jnp.zeros(n_states), jnp.zeros(n_inputs))
-    except jax.errors.JAXTypeError:  # it asked for numbers: NumPy, or another library
-        return False
+    except (TypeError, ValueError, IndexError):  # it asked for numbers: NumPy, or another library; or for other sizes,
+        return False  # which is said where states and inputs are checked
     return True
 
 

@@ -350,8 +350,8 @@ def _labelled(
 
 def _bounds(many: NDArray, ends: NDArray) -> NDArray[np.float64]:
     """Quantiles over draws ``(end, model, measure, area)``; NaN where no draw has a spike."""
-    known = np.isfinite(many).any(axis=2)
-    filled = np.where(known[:, :, None], many, 0.0)
+    known = np.asarray(np.isfinite(many).any(axis=2))
+    filled = np.where(np.expand_dims(known, 2), many, 0.0)
     return np.where(known, np.nanquantile(filled, ends, axis=2), np.nan)
 
 

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import xarray as xr
 
 from neurorec.dynamics.flow import Plane, component_plane, flow_field, in_plane, principal_plane
 from neurorec.dynamics.subspaces import condition_averages, principal_subspace, rotational_subspace
@@ -136,3 +137,12 @@ def test_what_is_no_plane_is_refused():
         flow_field(pendulum, WHOLE, extent=((-1, 1), (-1, 1)), flow=True, rest="free")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="two of 2 components"):
         principal_plane(np.zeros((2, 3)), components=(0, 2))
+
+
+def test_states_beyond_all_bounds_do_not_stretch_the_plane():
+    plane = Plane(np.zeros(2), np.eye(2))
+    states = np.array([[-1.0, -1.0], [1.0, 1.0], [np.inf, np.nan]])
+    field = flow_field(lambda x, u: -x, plane, states=states, n_grid=3, flow=True)
+    xr.testing.assert_identical(field, flow_field(lambda x, u: -x, plane, states=states[:2], n_grid=3, flow=True))
+    with pytest.raises(InputError, match="finite numbers"):
+        flow_field(lambda x, u: -x, plane, states=states[2:], n_grid=3, flow=True)

@@ -142,3 +142,12 @@ def test_growth_of_flows_and_of_what_does_not_decay():
     assert one.growth[0].largest == pytest.approx(np.linalg.norm([[0.5, 8.0], [0.0, 0.5]], 2), rel=1e-6)
     assert one.kreiss[0] <= one.growth[0].largest
     np.testing.assert_allclose(one.henrici, 8 / np.sqrt(64.5), rtol=1e-3)
+
+
+def test_no_points_have_no_modes():
+    """As where a search has found none."""
+    found = linearise(lambda x, u: 0.5 * x, np.zeros((0, 3)))
+    assert found.jacobians.shape == found.right.shape == (0, 3, 3)
+    assert found.time_constants.shape == (0, 3)
+    assert found.growth == []
+    assert eigenmodes(np.zeros((2, 0, 3, 3))).eigenvalues.shape == (2, 0, 3)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from neurorec.dynamics.rule import as_rule, check_states
-from neurorec.networks import CallableSystem, Elman, Leaky, with_readout
+from neurorec.networks import CallableSystem, Elman, Leaky, build_network, with_readout
 from neurorec.recording import InputError
 
 WEIGHTS = np.random.default_rng(0).standard_normal((3, 3))
@@ -69,3 +69,28 @@ def test_what_does_not_step_is_refused():
     summing = as_rule(lambda x, u: x.sum(axis=-1), 4)
     with pytest.raises(InputError, match="pass leading axes"):
         check_states(summing, np.zeros((3, 4)), None)
+
+
+@pytest.mark.parametrize(("states", "inputs"), [((3, 5), (3, 2)), ((3, 4), (3, 3)), ((3, 4), (7,))])
+@pytest.mark.parametrize("numpy", [np, jnp])
+def test_states_and_inputs_of_other_sizes_are_refused(states, inputs, numpy):
+    """Of a network, of a callable, and of one of NumPy, which would say so in words of their own, or not at all."""
+    rng = np.random.default_rng(0)
+    weights, drive = rng.standard_normal((4, 4)), rng.standard_normal((4, 2))
+
+    def step(state, now):
+        return numpy.tanh(state @ weights.T + now @ drive.T)
+
+    network = with_readout(Elman.random(2, 4, rng=rng), 1, rng=rng)
+    with pytest.raises(InputError, match="4 numbers a state and 2 a set of inputs"):
+        check_states(as_rule(network, states[1]), np.zeros(states), np.zeros(inputs))
+    rule = as_rule(step, states[1], n_inputs=inputs[-1])
+    with pytest.raises(InputError, match="states and inputs that step takes"):
+        check_states(rule, np.zeros(states), np.zeros(inputs))
+
+
+def test_delay_lines_of_another_length_are_refused():
+    """Their step would take any."""
+    line = build_network("tapped_delay", 2, 1, taps=3, rng=np.random.default_rng(0))
+    with pytest.raises(InputError, match="numbers a state"):
+        check_states(as_rule(line, 9), np.zeros((1, np.size(line.initial_state) + 1)), np.zeros(2))
