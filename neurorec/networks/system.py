@@ -116,7 +116,9 @@ def run(system: System, inputs: ArrayLike, *, state: ArrayLike | None = None, dr
 
 def _numbers(name: str, values: ArrayLike, axes: str) -> Array:
     """Numbers as an array of JAX's; text and rows of unequal lengths are refused."""
-    return values if isinstance(values, Array) else jnp.asarray(check_array(name, values, axes))  # type: ignore[arg-type]
+    if not isinstance(values, Array):
+        check_array(name, values, axes)  # type: ignore[arg-type]
+    return jnp.asarray(values)
 
 
 def scan(cell: Steps, state: Array, inputs: Array, draws: Array | None = None) -> Array:

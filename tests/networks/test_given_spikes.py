@@ -1,5 +1,7 @@
 """What spiking networks make of odd things that are given: arrays that a compiled loop would run out of, among them."""
 
+import copy
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -234,3 +236,17 @@ def test_no_units_and_no_time_are_none():
     assert liquid_state(DONE, 2, [], dt=1e-3).shape == (0, 2)
     assert join_at_random(0, 3, 0.5, rng=rng()).source.size == 0
     assert run_follow(follower(), STILL[:0]).outputs.shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [network, follower, lambda: follower().rate_model(), matched, liquid],
+    ids=["lif", "follow", "rates", "matched", "liquid"],
+)
+def test_they_can_be_copied_and_sent_to_other_processes(make):
+    made = make()
+    for other in (copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
+        one, two = (getattr(each, "network", each) for each in (made, other))
+        state, inputs = one.initial_state + 0.1, np.full(one.n_inputs, 0.1)
+        np.testing.assert_array_equal(one.step(state, inputs), two.step(state, inputs))
+        np.testing.assert_array_equal(one.readout(state), two.readout(state))

@@ -1,6 +1,8 @@
 """A spiking network that follows a reference: errors come back, and weights of low rank hold what is learned."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -240,26 +242,19 @@ class FollowNetwork(eqx.Module):
         if self.base.size:
             found, remedy = f"shape {self.base.shape}", "take them out"
             raise InputError("base", expected="no weights beside those learned", found=found, remedy=remedy)
-        encoder, bias, decoder, weight, e, b, n, _ = (
-            jnp.asarray(np.asarray(getattr(self, name), dtype=np.float32)) for name in _ARRAYS
-        )
-        keep = self.keep
-
-        def activity(state: Array) -> Array:
-            return self._rate(state @ encoder + bias)
-
-        def step(state: Array, inputs: Array) -> Array:
-            drive = activity(state) @ weight.T + self._rate(inputs @ e + b) @ n.T
-            return keep * state + (1 - keep) * drive
-
+        arrays = {name: jnp.asarray(np.asarray(getattr(self, name), dtype=np.float32)) for name in _ARRAYS}
+        single = replace(self, **arrays)
+        # partial functions rather than functions within: these can be sent to other processes
         return CallableSystem(
-            step, self.n_outputs, len(self.input_encoder), activity_function=activity,
-            readout_function=lambda state: activity(state) @ decoder.T,
+            partial(_follow_rates, single), self.n_outputs, len(self.input_encoder),
+            activity_function=partial(_rates_at, single), readout_function=partial(_read_rates, single),
         )  # fmt: skip
 
     def step(self, state: Array, inputs: Array) -> Array:
         """The next state ``(..., state)`` under a command, and the reference where the error comes back."""
-        state, inputs = jnp.asarray(state, dtype=jnp.result_type(state, jnp.float32)), jnp.asarray(inputs)
+        state, inputs = jnp.asarray(state), jnp.asarray(inputs)
+        if not jnp.issubdtype(state.dtype, jnp.inexact):  # whole numbers would cut voltages off
+            state = state.astype(self.initial_state.dtype)
         n, m, size = self.n_units, len(self.input_bias), self.n_outputs
         v, wait, traces, input_v, input_wait, input_traces, followed, error = jnp.split(
             state, np.cumsum([n, n, n, m, m, m, size]).tolist(), axis=-1
@@ -303,6 +298,23 @@ class FollowNetwork(eqx.Module):
         on = current > 1
         over = jnp.where(on, current - 1, 1.0)
         return jnp.where(on, 1 / (self.refractory + self.tau_membrane * jnp.log1p(1 / over)), 0.0)
+
+
+def _rates_at(network: FollowNetwork, state: Array) -> Array:
+    """Rates of the units where they are driven by a state."""
+    return network._rate(state @ network.encoder + network.bias)
+
+
+def _follow_rates(network: FollowNetwork, state: Array, inputs: Array) -> Array:
+    """The next state of the drive."""
+    layer = network._rate(inputs @ network.input_encoder + network.input_bias)
+    drive = _rates_at(network, state) @ network.weight.T + layer @ network.input_weight.T
+    return network.keep * state + (1 - network.keep) * drive
+
+
+def _read_rates(network: FollowNetwork, state: Array) -> Array:
+    """What is read from the rates."""
+    return _rates_at(network, state) @ network.decoder.T
 
 
 _ARRAYS = ("encoder", "bias", "decoder", "weight", "input_encoder", "input_bias", "input_weight", "base")

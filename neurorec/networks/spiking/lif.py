@@ -263,7 +263,9 @@ class LIFNetwork(eqx.Module):
         return state[..., 4 * self.n_units : 5 * self.n_units]
 
     def _step(self, state: Array, inputs: Array, draw: Array | None) -> Array:
-        state = jnp.asarray(state, dtype=jnp.result_type(state, jnp.float32))  # whole numbers would cut voltages off
+        state = jnp.asarray(state)
+        if not jnp.issubdtype(state.dtype, jnp.inexact):  # whole numbers would cut voltages off
+            state = state.astype(self.initial_state.dtype)
         n, lead, synapses = self.n_units, state.shape[:-1], self.synapses
         v, current_e, current_i, waiting = (state[..., k * n : (k + 1) * n] for k in range(4))
         pending = state[..., 5 * n : (5 + 2 * self.n_slots) * n].reshape(*lead, self.n_slots, 2, n)
