@@ -6,8 +6,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike, NDArray
 
-from neurorec.recording import InputError
-from neurorec.tasks import are_numbers, check_array, plain
+from neurorec.recording import InputError, are_numbers, check_array, plain
 
 _RANGE = 1e-10  # singular values below it count as 0: of what is within neither range, or both
 _SMALLEST = 1e-100  # aperture, and one over the largest, whose square is still a number

@@ -8,8 +8,7 @@ from jax import Array
 
 from neurorec.networks.system import scan
 from neurorec.networks.weights import forward_weights, zeros
-from neurorec.recording import InputError
-from neurorec.tasks import are_numbers, check_count, check_number, check_rng, plain
+from neurorec.recording import InputError, are_numbers, check_count, check_number, check_rng, plain
 
 _MOST_WRITTEN_OUT = 40  # steps: a longer loop takes longer to compile than it saves
 _BLOCK = 2  # pixels, and units, that the next layer takes together: each layer's grid is half of that below

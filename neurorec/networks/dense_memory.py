@@ -11,8 +11,7 @@ from jax.scipy.special import logsumexp
 from numpy.typing import ArrayLike
 
 from neurorec.networks.hopfield import Update, check_patterns, check_update, take_sign
-from neurorec.recording import InputError
-from neurorec.tasks import are_numbers, check_array, plain
+from neurorec.recording import InputError, are_numbers, check_array, plain
 
 Interaction = Literal["polynomial", "exponential", "softmax"]
 _TIE = 1e-6  # fields below it are rounding in single precision, and count as none

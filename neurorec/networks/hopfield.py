@@ -9,8 +9,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike, NDArray
 
-from neurorec.recording import InputError, first_offenders
-from neurorec.tasks import check_array, plain
+from neurorec.recording import InputError, check_array, first_offenders, plain
 
 Update = Literal["asynchronous", "synchronous"]
 Rule = Literal["hebbian", "pseudo_inverse"]

@@ -12,8 +12,7 @@ from jax import Array
 from numpy.typing import ArrayLike
 
 from neurorec.networks.nonlinearity import Nonlinearity, apply, check_nonlinearity, slope
-from neurorec.recording import InputError
-from neurorec.tasks import are_numbers, check_array, check_count, check_number, check_rng, plain
+from neurorec.recording import InputError, are_numbers, check_array, check_count, check_number, check_rng, plain
 
 Clamped = Literal["bottom", "top", "both", "neither"]
 

@@ -9,8 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from neurorec.networks.dense_memory import DenseMemory
 from neurorec.networks.hopfield import Hopfield, check_patterns
 from neurorec.networks.memory_kernels import EXPONENTIAL, POLYNOMIAL, sweep_dense, sweep_overlaps
-from neurorec.recording import InputError
-from neurorec.tasks import check_array, check_count, check_rng
+from neurorec.recording import InputError, check_array, check_count, check_rng
 
 _EXACT = 2**24  # whole numbers below it are exact in float32
 _STILL = 1e-6  # largest change of a graded unit that counts as none

@@ -14,8 +14,7 @@ from scipy.sparse.linalg import ArpackNoConvergence, eigs
 from neurorec.networks.nonlinearity import apply, slope
 from neurorec.networks.reservoir_kernels import REACTIONS, Reaction, reservoir_states
 from neurorec.networks.system import scan
-from neurorec.recording import InputError
-from neurorec.tasks import are_numbers, check_array, check_count, check_number, check_rng, plain
+from neurorec.recording import InputError, are_numbers, check_array, check_count, check_number, check_rng, plain
 
 ReservoirStart = Literal["gaussian", "uniform", "signs", "orthogonal"]
 STARTS: tuple[ReservoirStart, ...] = ("gaussian", "uniform", "signs", "orthogonal")

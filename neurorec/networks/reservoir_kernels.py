@@ -9,8 +9,7 @@ from numba.extending import overload
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, issparse
 
-from neurorec.recording import InputError
-from neurorec.tasks import check_array, check_number
+from neurorec.recording import InputError, check_array, check_number
 
 Reaction = Literal["tanh", "linear", "sign"]
 REACTIONS: tuple[Reaction, ...] = ("tanh", "linear", "sign")

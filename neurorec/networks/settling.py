@@ -10,8 +10,7 @@ from jax import Array
 from numpy.typing import ArrayLike
 
 from neurorec.networks.predictive_coding import PredictiveCoding
-from neurorec.recording import InputError
-from neurorec.tasks import check_array, check_count, check_number
+from neurorec.recording import InputError, check_array, check_count, check_number
 
 
 class SettledPredictions(NamedTuple):

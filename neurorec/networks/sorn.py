@@ -6,8 +6,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike
 
-from neurorec.recording import InputError
-from neurorec.tasks import are_numbers, check_count, check_rng
+from neurorec.recording import InputError, are_numbers, check_count, check_rng
 
 
 class SORN(eqx.Module):

@@ -1,6 +1,6 @@
 """What a system is: something with a state that steps, and whatever else an analysis asks of it."""
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -8,8 +8,9 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from neurorec.recording import InputError
-from neurorec.tasks import check_array
+from neurorec.recording import InputError, check_array
+
+Part = TypeVar("Part")
 
 
 class Steps(Protocol):
@@ -133,6 +134,21 @@ def scan(cell: Steps, state: Array, inputs: Array, draws: Array | None = None) -
         now = jax.tree.map(lambda values: jax.ShapeDtypeStruct(values.shape[1:], values.dtype), (inputs, draws))
         state = state.astype(jax.eval_shape(lambda x, seen: advance(x, seen)[0], state, now).dtype)
     return jax.lax.scan(advance, state, (inputs, draws))[1]
+
+
+def in_precision(part: Part, like: Array) -> Part:
+    """The same with JAX's arrays for NumPy's: floating ones of the type of `like`, whole numbers of 32 bits.
+
+    Of a NumPy array within a function that it follows, JAX keeps what it made of it first, also where that was in
+    another precision than now.
+    """
+
+    def turned(values: Any) -> Any:
+        if not isinstance(values, np.ndarray) or values.dtype.kind == "b":
+            return values
+        return jnp.asarray(values, dtype=like.dtype if values.dtype.kind == "f" else jnp.int32)
+
+    return jax.tree.map(turned, part)
 
 
 def noisy_step(cell: Steps, state: Array, inputs: Array, draw: Array) -> Array:

@@ -7,8 +7,7 @@ import numpy as np
 from jax import Array
 from scipy.optimize import nnls
 
-from neurorec.recording import InputError
-from neurorec.tasks import are_numbers, check_count, check_number, check_rng, plain
+from neurorec.recording import InputError, are_numbers, check_count, check_number, check_rng, plain
 
 
 class TunedIntegrator(eqx.Module):

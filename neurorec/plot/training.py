@@ -273,8 +273,11 @@ def _name_ends(
 
 def _in_trial(recording: xr.Dataset, trial: int | None, width: float) -> NDArray:
     """Activity ``(step, unit)`` of a trial, or the mean of all, as long as half of them last."""
-    of = recording["trial_id"].values
+    of = recording.indexes["trial"].get_indexer(recording["trial_id"].values)
     inside = of >= 0 if trial is None else of == trial
+    if not inside.any():
+        remedy = "draw another one, or give times of trials on the recording's own clock"
+        raise InputError("trial", expected="one that was recorded", found=str(trial), remedy=remedy)
     since = recording["time"].values[inside] - recording["start"].values[of[inside]]
     step = np.rint(since / width).astype(int)
     activity = recording["activity"].values[inside].astype(float)

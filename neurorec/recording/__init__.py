@@ -23,6 +23,7 @@ from neurorec.recording.errors import (
     SelectionError,
     first_offenders,
 )
+from neurorec.recording.given import are_numbers, check_array, check_count, check_number, check_rng, plain
 from neurorec.recording.schema import check_recording, signals, trial_columns
 
 __all__ = [
@@ -35,17 +36,23 @@ __all__ = [
     "SelectionError",
     "add_blocks",
     "add_trials",
+    "are_numbers",
     "assign_trials",
     "average_in_bins",
     "bin_intervals",
     "binarise",
+    "check_array",
+    "check_count",
+    "check_number",
     "check_recording",
+    "check_rng",
     "clip_intervals",
     "count_spikes",
     "find_bins",
     "first_offenders",
     "merge_intervals",
     "observed_mask",
+    "plain",
     "recording_from_arrays",
     "signals",
     "subtract_intervals",

@@ -10,7 +10,6 @@ from neurorec.tasks.delayed_addition import DelayedAddition
 from neurorec.tasks.delayed_match import DelayedMatchToSample
 from neurorec.tasks.evidence import NoisyEvidence
 from neurorec.tasks.flip_flop import FlipFlop
-from neurorec.tasks.given import are_numbers, check_array, check_count, check_number, check_rng, plain
 from neurorec.tasks.hard_images import HardImages
 from neurorec.tasks.lorenz import Lorenz
 from neurorec.tasks.mackey_glass import MackeyGlass
@@ -59,16 +58,10 @@ __all__ = [
     "TemporalXOR",
     "Tomita",
     "annotate",
-    "are_numbers",
     "bracketed_text",
     "build_trials",
-    "check_array",
-    "check_count",
-    "check_number",
-    "check_rng",
     "check_trials",
     "find_task",
     "linear_filter_score",
     "match_task",
-    "plain",
 ]

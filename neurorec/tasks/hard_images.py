@@ -9,8 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from neurorec.recording import InputError
-from neurorec.tasks.given import are_numbers, check_array, check_count, check_rng, plain
+from neurorec.recording import InputError, are_numbers, check_array, check_count, check_rng, plain
 from neurorec.tasks.scoring import highest
 from neurorec.tasks.task import Loss, build_trials
 from neurorec.tasks.timeline import check_noise, check_spans

@@ -8,8 +8,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from scipy.signal import lfilter
 
-from neurorec.recording import InputError
-from neurorec.tasks.given import are_numbers, check_count, check_rng
+from neurorec.recording import InputError, are_numbers, check_count, check_rng
 from neurorec.tasks.narma import answers_by_target, check_stretches, linear_filter_score
 from neurorec.tasks.scoring import variance_explained
 from neurorec.tasks.task import Loss, build_trials

@@ -9,8 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from neurorec.recording import InputError
-from neurorec.tasks.given import are_numbers, check_count, check_rng
+from neurorec.recording import InputError, are_numbers, check_count, check_rng
 from neurorec.tasks.scoring import check_outputs, rate_by, variance_explained
 from neurorec.tasks.task import Loss, Task, build_trials
 

@@ -7,8 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from neurorec.recording import InputError
-from neurorec.tasks.given import check_count, check_number, check_rng
+from neurorec.recording import InputError, check_count, check_number, check_rng
 from neurorec.tasks.scoring import check_outputs, variance_explained
 from neurorec.tasks.task import Loss, build_trials
 from neurorec.tasks.timeline import check_spans

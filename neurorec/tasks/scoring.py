@@ -4,8 +4,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from neurorec.recording import InputError
-from neurorec.tasks.given import check_array
+from neurorec.recording import InputError, check_array
 
 
 def check_outputs(trials: xr.Dataset, outputs: ArrayLike) -> NDArray:

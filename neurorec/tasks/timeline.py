@@ -6,8 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neurorec.recording import InputError
-from neurorec.tasks.given import are_numbers, check_array, check_number
+from neurorec.recording import InputError, are_numbers, check_array, check_number
 
 Span = float | tuple[float, float]
 

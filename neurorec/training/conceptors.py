@@ -9,8 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import CubicSpline
 
 from neurorec.networks import ConceptorNetwork, Reservoir, conceptor_of_correlations
-from neurorec.recording import InputError
-from neurorec.tasks import are_numbers, check_array, check_count, check_rng
+from neurorec.recording import InputError, are_numbers, check_array, check_count, check_rng
 
 _OTHER = "compare what varies"
 _FINE = 20  # points a step of what is aligned: phases are not whole numbers of steps

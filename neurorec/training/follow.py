@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from neurorec.networks import FollowNetwork, FollowRun, run_follow
-from neurorec.recording import FileError, InputError
-from neurorec.tasks import are_numbers, check_array, check_number, check_rng
+from neurorec.recording import FileError, InputError, are_numbers, check_array, check_number, check_rng
 from neurorec.training.follow_dynamics import Commands, Dynamics
 
 _OFTEN = 250.0  # s of simulated time between two checkpoints

@@ -6,8 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from neurorec.recording import InputError
-from neurorec.tasks import are_numbers, check_array, check_number, check_rng
+from neurorec.recording import InputError, are_numbers, check_array, check_number, check_rng
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

@@ -8,8 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from neurorec.networks import Network
-from neurorec.recording import InputError
-from neurorec.tasks import check_count, check_number, check_rng
+from neurorec.recording import InputError, check_count, check_number, check_rng
 from neurorec.training.chaotic import check_feedback
 from neurorec.training.force_learner import Learner, Lesson, lesson_of, spread_of
 

@@ -12,8 +12,8 @@ from scipy.sparse import csr_array
 from tqdm import tqdm
 
 from neurorec.networks import Leaky, Network
-from neurorec.recording import InputError
-from neurorec.tasks import check_array, check_trials
+from neurorec.recording import InputError, check_array
+from neurorec.tasks import check_trials
 from neurorec.training.chaotic import plain_recurrent
 from neurorec.training.recursive_least_squares import InverseCorrelation, InverseCorrelations
 

@@ -15,8 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from neurorec.networks import PredictiveCoding
-from neurorec.recording import InputError
-from neurorec.tasks import check_array, check_count, check_number, check_rng
+from neurorec.recording import InputError, check_array, check_count, check_number, check_rng
 
 Updates = Literal["settled", "arrival", "backpropagation"]
 Rule = Literal["gradient", "adam"]

@@ -10,8 +10,8 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from neurorec.networks import System, run
-from neurorec.recording import InputError
-from neurorec.tasks import Loss, Task, check_array, check_count, check_trials
+from neurorec.recording import InputError, check_array, check_count
+from neurorec.tasks import Loss, Task, check_trials
 
 PENALTIES = np.logspace(-12, 1, 14)  # by default, in units of the states' mean sum of squares
 

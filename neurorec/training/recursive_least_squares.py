@@ -7,8 +7,7 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg.blas import dsymv, dsyrk
 
-from neurorec.recording import InputError
-from neurorec.tasks import are_numbers, check_array
+from neurorec.recording import InputError, are_numbers, check_array
 
 _DELAY = 8  # updates that are kept as vectors; the matrix takes them in at once, which costs half of one by one
 _SUMS = {"contract", "nsz", "reassoc", "arcp"}

@@ -10,8 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from neurorec.networks import SORN
-from neurorec.recording import InputError
-from neurorec.tasks import are_numbers, check_array, check_number, check_rng
+from neurorec.recording import InputError, are_numbers, check_array, check_number, check_rng
 from neurorec.training.readout import fit_readout
 from neurorec.training.sorn_kernels import sorn_steps
 

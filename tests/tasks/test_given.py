@@ -3,21 +3,8 @@
 import numpy as np
 import pytest
 
-from neurorec.recording import InputError
-from neurorec.tasks import (
-    NARMA,
-    Counting,
-    HardImages,
-    MackeyGlass,
-    OculomotorIntegrator,
-    are_numbers,
-    check_array,
-    check_count,
-    check_number,
-    check_rng,
-    linear_filter_score,
-    plain,
-)
+from neurorec.recording import InputError, are_numbers, check_array, check_count, check_number, check_rng, plain
+from neurorec.tasks import NARMA, Counting, HardImages, MackeyGlass, OculomotorIntegrator, linear_filter_score
 
 TASKS = (NARMA(), MackeyGlass(duration=5.0), Counting(), OculomotorIntegrator(), HardImages())
 NAN, INF = float("nan"), float("inf")

@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits
 
 from neurorec.networks.callable import CallableSystem
 from neurorec.networks.spiking.follow_tuning import draw_tuning, fit_decoders, points_in_ball, steady_rates
-from neurorec.recording import InputError
-from neurorec.tasks import are_numbers, plain
+from neurorec.networks.system import in_precision
+from neurorec.recording import InputError, are_numbers, plain
 
 _FINEST = 0.05  # of tau: the longest step
 
@@ -261,20 +261,22 @@ class FollowNetwork(eqx.Module):
         )
         command, reference = jnp.split(inputs, [len(self.input_encoder)], axis=-1)
         gain = self.gain if self.feedback else 0.0
-        drive = traces @ self.weight.T + input_traces @ self.input_weight.T + gain * error
-        current = drive @ self.encoder + self.bias
-        if self.base.size:
-            current = current + traces @ self.base.T
+        own = in_precision(self, state)
+        drive = traces @ own.weight.T + input_traces @ own.input_weight.T + gain * error
+        current = drive @ own.encoder + own.bias
+        if own.base.size:
+            current = current + traces @ own.base.T
         after = self._membranes(v, wait, traces, current)
-        layer = self._membranes(input_v, input_wait, input_traces, command @ self.input_encoder + self.input_bias)
+        layer = self._membranes(input_v, input_wait, input_traces, command @ own.input_encoder + own.input_bias)
         if self.feedback:
             followed = self.keep * followed + (1 - self.keep) * reference
-            error = self.keep * error + (1 - self.keep) * (followed - after[2] @ self.decoder.T)
+            error = self.keep * error + (1 - self.keep) * (followed - after[2] @ own.decoder.T)
         return jnp.concatenate([*after, *layer, followed, error], axis=-1).astype(state.dtype)
 
     def readout(self, state: Array) -> Array:
         """What is read from the units ``(..., output)``."""
-        return self.activity(state) @ self.decoder.T
+        activity = self.activity(state)
+        return activity @ in_precision(self.decoder, activity).T
 
     def activity(self, state: Array) -> Array:
         """Traces of the units' spikes, spikes/s ``(..., unit)``."""

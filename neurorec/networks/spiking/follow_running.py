@@ -12,8 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from neurorec.networks.spiking.follow import FollowNetwork
 from neurorec.networks.spiking.follow_kernels import follow_steps
 from neurorec.networks.spiking.running import chosen_units, steps_of_bin
-from neurorec.recording import InputError, recording_from_arrays
-from neurorec.tasks import are_numbers, check_array, check_number
+from neurorec.recording import InputError, are_numbers, check_array, check_number, recording_from_arrays
 
 
 class FollowRun(NamedTuple):

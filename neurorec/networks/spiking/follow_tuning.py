@@ -5,8 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neurorec.recording import InputError
-from neurorec.tasks import are_numbers, check_array, check_count, check_rng
+from neurorec.recording import InputError, are_numbers, check_array, check_count, check_rng
 
 
 class Tuning(NamedTuple):

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from neurorec.networks.spiking.constants import step_constants
 from neurorec.networks.spiking.population import Population, ShortTerm
 from neurorec.networks.spiking.synapses import Synapses, draw_short_term, join_at_random, sort_synapses
-from neurorec.recording import InputError, first_offenders
-from neurorec.tasks import are_numbers, check_count, check_number, check_rng, plain
+from neurorec.networks.system import in_precision
+from neurorec.recording import InputError, are_numbers, check_count, check_number, check_rng, first_offenders, plain
 
 
 def _pair(values: Any) -> Any:
@@ -266,11 +266,12 @@ class LIFNetwork(eqx.Module):
         state = jnp.asarray(state)
         if not jnp.issubdtype(state.dtype, jnp.inexact):  # whole numbers would cut voltages off
             state = state.astype(self.initial_state.dtype)
-        n, lead, synapses = self.n_units, state.shape[:-1], self.synapses
+        n, lead, synapses = self.n_units, state.shape[:-1], in_precision(self.synapses, state)
         v, current_e, current_i, waiting = (state[..., k * n : (k + 1) * n] for k in range(4))
         pending = state[..., 5 * n : (5 + 2 * self.n_slots) * n].reshape(*lead, self.n_slots, 2, n)
         unit = step_constants(self.populations, self.tau_synapse, self.dt).by_unit(self.populations)
-        arriving = jnp.stack([pending[..., 0, k, :] + self._background(draw)[k] for k in (0, 1)], axis=-2)
+        unit, background = in_precision(unit, state), self._background(draw, state)
+        arriving = jnp.stack([pending[..., 0, k, :] + background[k] for k in (0, 1)], axis=-2)
         after = v * unit.decay + unit.rise
         currents = []
         for k, current in enumerate((current_e, current_i)):
@@ -284,36 +285,36 @@ class LIFNetwork(eqx.Module):
         source = jnp.repeat(
             jnp.arange(len(synapses.first) - 1), jnp.diff(synapses.first), total_repeat_length=len(synapses.target)
         )
-        release, memory = self._release(state[..., (5 + 2 * self.n_slots) * n :], sent[..., source])
+        release, memory = _release(synapses, state[..., (5 + 2 * self.n_slots) * n :], sent[..., source])
         pending = jnp.concatenate([pending[..., 1:, :, :], jnp.zeros_like(pending[..., :1, :, :])], axis=-3)
-        slot = jnp.broadcast_to(jnp.asarray(synapses.delay) - 1, synapses.target.shape)
-        pending = pending.at[..., slot, jnp.where(jnp.asarray(synapses.weight) < 0, 1, 0), synapses.target].add(
-            (release * jnp.asarray(synapses.weight)).astype(v.dtype)
-        )
+        slot = jnp.broadcast_to(synapses.delay - 1, synapses.target.shape)
+        kind = jnp.where(synapses.weight < 0, 1, 0)
+        pending = pending.at[..., slot, kind, synapses.target].add((release * synapses.weight).astype(v.dtype))
         after = jnp.where(spike, unit.reset, after)
         parts = [after, *currents, waiting, spike, pending.reshape(*lead, 2 * self.n_slots * n), memory]
         return jnp.concatenate([p.astype(v.dtype) for p in parts], axis=-1)
 
-    def _release(self, memory: Array, sent: Array) -> tuple[Array, Array]:
-        """What each synapse releases ``(..., synapse)``, and what it then remembers."""
-        if not self.synapses.U.size:
-            return sent, memory
-        U, D, F = (jnp.asarray(v) for v in self.synapses[4:])
-        y, r = jnp.split(memory, 2, axis=-1)
-        y, r = y * jnp.exp(-1 / F), 1 + (r - 1) * jnp.exp(-1 / D)
-        u = U + (1 - U) * y
-        active = sent > 0
-        return sent * u * r, jnp.concatenate([jnp.where(active, u, y), jnp.where(active, r - u * r, r)], axis=-1)
-
-    def _background(self, draw: Array | None) -> Array:
+    def _background(self, draw: Array | None, like: Array) -> Array:
         """What arrives of it in a step ``(kind, ..., unit)``."""
         kinds = [[0.0, 0.0, 0.0, 0.0] for _ in self.populations]
         for row, p in zip(kinds, self.populations, strict=True):
             at = 0 if p.background_weight >= 0 else 1
             count = p.background_rate * self.dt
             row[at], row[2 + at] = p.background_weight * count, p.background_weight * np.sqrt(count)
-        table = jnp.asarray(np.repeat(kinds, [p.n_units for p in self.populations], axis=0).T)
+        table = jnp.asarray(np.repeat(kinds, [p.n_units for p in self.populations], axis=0).T, dtype=like.dtype)
         return table[:2] if draw is None else jnp.stack([table[k] + table[2 + k] * draw for k in (0, 1)])
+
+
+def _release(synapses: Synapses, memory: Array, sent: Array) -> tuple[Array, Array]:
+    """What each synapse releases ``(..., synapse)``, and what it then remembers."""
+    if not synapses.U.size:
+        return sent, memory
+    U, D, F = synapses[4:]
+    y, r = jnp.split(memory, 2, axis=-1)
+    y, r = y * jnp.exp(-1 / F), 1 + (r - 1) * jnp.exp(-1 / D)
+    u = U + (1 - U) * y
+    active = sent > 0
+    return sent * u * r, jnp.concatenate([jnp.where(active, u, y), jnp.where(active, r - u * r, r)], axis=-1)
 
 
 _CONSTANT = ShortTerm(1.0, 1e-9, 1e-9)  # recovers within a step: as good as no plasticity

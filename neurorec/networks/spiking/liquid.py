@@ -9,8 +9,7 @@ from neurorec.networks.spiking.lif import LIFNetwork
 from neurorec.networks.spiking.population import Population, ShortTerm
 from neurorec.networks.spiking.running import LIFRun
 from neurorec.networks.spiking.synapses import draw_short_term, sort_synapses
-from neurorec.recording import InputError
-from neurorec.tasks import are_numbers, check_array, check_count, check_number, check_rng
+from neurorec.recording import InputError, are_numbers, check_array, check_count, check_number, check_rng
 
 # From, to: share of joined neighbours, nA through 1 MOhm, delay (s), and how synapses follow their use.
 _PAIRS = {

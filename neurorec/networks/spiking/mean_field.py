@@ -16,8 +16,7 @@ from scipy.sparse import csr_array
 from scipy.special import erfcx
 
 from neurorec.networks.spiking.lif import LIFNetwork
-from neurorec.recording import InputError
-from neurorec.tasks import are_numbers, check_array, check_count, check_number, plain
+from neurorec.recording import InputError, are_numbers, check_array, check_count, check_number, plain
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
 _LEAST = 1 / 30  # spread over the distance from reset to threshold, below which input counts as constant

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from neurorec.recording import InputError
-from neurorec.tasks import are_numbers, check_count, check_number
+from neurorec.recording import InputError, are_numbers, check_count, check_number
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ from neurorec.networks.spiking.running import (
     run_lif,
     steps_of_bin,
 )
-from neurorec.recording import InputError, recording_from_arrays
-from neurorec.tasks import check_array, check_number
+from neurorec.recording import InputError, check_array, check_number, recording_from_arrays
 
 # names that mean something else in the recording
 TAKEN = {"activity", "observed", "time", "segment", "unit", "area", "trial", "trial_id", "inputs", "start", "stop"}

@@ -10,8 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from neurorec.networks.spiking.constants import step_constants
 from neurorec.networks.spiking.kernels import alias_table, relax, run_steps
 from neurorec.networks.spiking.lif import LIFNetwork
-from neurorec.recording import InputError
-from neurorec.tasks import are_numbers, check_array, check_count, check_number, check_rng
+from neurorec.recording import InputError, are_numbers, check_array, check_count, check_number, check_rng
 
 _FASTEST = 1e9  # spikes/s: a slip of units, and more than memory holds
 

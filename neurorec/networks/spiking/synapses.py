@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurorec.networks.spiking.population import ShortTerm
-from neurorec.recording import InputError
-from neurorec.tasks import are_numbers, check_array, check_count, check_rng
+from neurorec.recording import InputError, are_numbers, check_array, check_count, check_rng
 
 
 class Synapses(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neurorec.recording import InputError
+from neurorec.recording.errors import InputError
 
 
 def plain(value: Any) -> Any:
