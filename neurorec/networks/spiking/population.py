@@ -43,7 +43,7 @@ class Population:
     >>> Population("E", 800, threshold=10.0, reset=20.0)
     Traceback (most recent call last):
     ...
-    neurorec.recording.errors.InputError: threshold: expected above reset (mV), found 10 and 20; lower the reset
+    neurorec.recording.errors.InputError: threshold: expected above reset (mV), found 10.0 and 20.0; lower the reset
     """
 
     name: str
