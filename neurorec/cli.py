@@ -41,7 +41,7 @@ examples:
   neurorec reproduce recurrence-calibration -o out    what a benefit means: networks whose recurrence is known
 
 exit status: 0 done; 1 some sessions could not be analysed, the others are done; 2 nothing could be done;
-130 interrupted: the same command goes on where it stopped
+130 interrupted: the same command goes on from what was kept
 """
 
 
@@ -78,10 +78,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     arguments = _parser().parse_args(argv)
     arguments.command = shlex.join(["neurorec", *argv])
+    out = getattr(arguments, "out", None)
+    if out is not None and out.exists() and not out.is_dir():
+        return _refuse(f"{out}: expected a folder, or nothing yet, found a file; name another with -o")
     try:
         return arguments.verb(arguments)
     except KeyboardInterrupt:
-        print("\nneurorec: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        print("\nneurorec: interrupted; the same command goes on from what was kept", file=sys.stderr)
         return _INTERRUPTED
     except Exception as error:
         known = isinstance(error, OSError | import_module("neurorec.recording").InputError)
@@ -121,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_calibration(curve)
     classics = [_add_classic(what.add_parser(name, help=said), name) for name, said in CLASSICS.items()]
     for verb in (run, demo, paper, curve, *classics):
-        verb.add_argument("--threads", type=int, metavar="N", help="cores to use (default: all)")
+        verb.add_argument("--threads", type=_positive, metavar="N", help="cores to use (default: all)")
     inspect = verbs.add_parser("inspect", help="say what a file holds and how it would be read")
     inspect.set_defaults(verb=_inspect)
     inspect.add_argument("file", metavar="FILE", help="NWB file")
@@ -135,6 +138,13 @@ def _natural(text: str) -> int:
     """Read a whole number from 0 on."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"expected a whole number, 0 or more, found {text!r}")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    """Read a whole number from 1 on."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"expected a whole number, 1 or more, found {text!r}")
     return int(text)
 
 

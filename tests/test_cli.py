@@ -122,7 +122,7 @@ def test_interrupted_it_says_how_to_go_on(monkeypatch, capsys):
 
     monkeypatch.setattr(cli, "_demo", interrupt)
     assert cli.main(["demo"]) == 130
-    assert "the same command goes on where it stopped" in capsys.readouterr().err
+    assert "the same command goes on from what was kept" in capsys.readouterr().err
 
 
 def test_some_sessions_failing_is_an_exit_status_of_its_own(file, tmp_path, capsys, monkeypatch):
@@ -150,4 +150,7 @@ def test_what_cannot_be_is_said_before_anything_is_read(fails, tmp_path, file):
     assert "--networks" in fails("run", tmp_path / "absent.nwb", "--networks", "-1")
     assert "lines OLD=NEW" in fails("run", file, "--area-map", file)
     assert "a directory" in fails("run", tmp_path, "-o", tmp_path / "out")
+    for words in (["run", file], ["demo"], ["reproduce", "hopfield"], ["reproduce", "runyan2017"]):
+        assert "--threads: expected a whole number, 1 or more, found '0'" in fails(*words, "--threads", "0")
+        assert "expected a folder, or nothing yet, found a file; name another with -o" in fails(*words, "-o", file)
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").rglob("*.nc"))
