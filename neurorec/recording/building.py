@@ -176,6 +176,7 @@ def _trial_ids(index: pd.Index) -> NDArray[np.int64]:
 
 def _storable(column: pd.Series) -> NDArray:
     """A trial column as numbers, booleans or strings; what is missing is NaN or "", never a word of its own."""
+    column = column.infer_objects()  # numbers and None are numbers
     missing = column.isna().to_numpy()
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
         return column.to_numpy(copy=True)

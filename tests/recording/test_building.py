@@ -86,6 +86,7 @@ def test_a_missing_value_of_a_trial_column_is_no_word():
     table = pd.DataFrame({"start": [0.0, 0.5, 1.0], "stop": [0.5, 1.0, 1.5], "side": ["left", None, np.nan]})
     table["count"] = pd.array([3, None, 5], dtype="Int64")
     table["hit"] = pd.array([True, None, False], dtype="boolean")
+    table["size"] = pd.Series([1.5, None, 2.0], dtype=object)
     table["sure"] = pd.array([True, True, False], dtype="boolean")
     recording = recording_from_arrays(np.ones((15, 1)), bin_width=0.1, area=[np.nan], trials=table)
     assert recording["side"].values.tolist() == ["left", "", ""]
@@ -93,6 +94,7 @@ def test_a_missing_value_of_a_trial_column_is_no_word():
     assert recording["hit"].values.tolist() == ["True", "", "False"]
     assert recording["sure"].dtype == bool
     assert recording["area"].values.tolist() == [""]
+    np.testing.assert_array_equal(recording["size"], [1.5, np.nan, 2.0])
 
 
 @pytest.mark.parametrize(
