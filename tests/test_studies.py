@@ -23,6 +23,7 @@ def tiny():
     return Settings(n_trials=30, n_folds=3, n_inner_folds=2, n_draws=100, steps=("coupled",))
 
 
+@pytest.mark.long
 def test_one_command_prints_the_table_and_draws_the_figure(tmp_path):
     figure = tmp_path / "calibration.png"
     command = [sys.executable, str(FOLDER / "calibration.py"), "--scenarios", "nothing shared", "common input"]

@@ -97,6 +97,7 @@ def test_the_table_says_what_it_holds(table):
     assert (table["null_low"] <= table["null_high"]).sel(shuffle="trials").all()
 
 
+@pytest.mark.long
 def test_p_values_of_independent_data_are_uniform():
     rng = np.random.default_rng(1)
     found = []

@@ -34,6 +34,7 @@ def test_the_difference_between_groups_is_recovered(decoded):
     assert found["reason"].values.tolist() == ["", ""]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("hard", [0.1, 0.13])
 def test_intervals_hold_the_planted_difference(hard):
     """30 recordings each, information that arrives slowly, a decoder per group: 95% less 3 s.e. hold the truth."""
@@ -51,6 +52,7 @@ def test_intervals_hold_the_planted_difference(hard):
     assert abs(np.mean(error)) < 0.004
 
 
+@pytest.mark.long
 def test_without_a_difference_p_values_are_uniform_and_intervals_hold_zero():
     """40 recordings without a difference and one decoder for all: within 3 s.e. at three levels."""
     p, held = [], []

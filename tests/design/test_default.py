@@ -51,6 +51,7 @@ def test_blocks_are_no_events(recording):
     assert not any(isinstance(term, Event) for term in default_terms(blocks).terms)
 
 
+@pytest.mark.long
 def test_in_short_trials_signals_are_known_as_far_back_as_partners_are():
     """An input that units answer with a delay is no coupling, and costs no bin more."""
     rng, n_trials, n_bins, width = np.random.default_rng(0), 150, 50, 0.02

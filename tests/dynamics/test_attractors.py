@@ -108,6 +108,7 @@ def test_random_stable_networks_have_none(seed):
     assert found.score < 0.1
 
 
+@pytest.mark.long
 def test_random_networks_of_high_gain_are_like_their_null():
     p = []
     for seed in range(5):

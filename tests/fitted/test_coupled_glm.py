@@ -32,6 +32,7 @@ def standardised(design):
     return (X - mean) / scale, mean, scale
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("family", ["poisson", "bernoulli", "gaussian"])
 def test_one_step_from_the_recorded_past_is_the_rate_that_the_glm_predicts(recording, design, family):
     used = design["usable"].values

@@ -102,6 +102,7 @@ def test_running_out_of_iterations_is_said(simulate):
     assert (fit.gap > 1e-6).all()
 
 
+@pytest.mark.long
 def test_a_tolerance_beyond_the_numbers_is_said(simulate):
     X, Y = simulate(n_times=500, n_features=30)
     fit = fit_population(X.astype(np.float32), Y, tol=1e-30)

@@ -25,6 +25,7 @@ def test_units_are_joined_as_the_paper_says():
     np.testing.assert_allclose(counts, expected, rtol=0.15)
 
 
+@pytest.mark.long
 def test_units_that_do_not_hear_each_other_do_what_inputs_make_them_do():
     made = random_liquid(strength=0.0, rng=np.random.default_rng(0))
     s, n = made.network.synapses, made.network.n_units

@@ -78,6 +78,7 @@ def test_bits_per_spike_by_hand(small, result):
             np.testing.assert_allclose(result["bits_per_spike"].values[:, k, m], gain / 2 / np.log(2) / spikes)
 
 
+@pytest.mark.long
 def test_no_benefit_without_coupling_and_uniform_p_values():
     """Areas that do not differ: the comparison's p-values are uniform, and intervals cover zero."""
     areas = [SimulatedArea("A", 7, rate=15), SimulatedArea("B", 7, rate=15)]
@@ -93,6 +94,7 @@ def test_no_benefit_without_coupling_and_uniform_p_values():
     assert np.mean(false) < 0.03
 
 
+@pytest.mark.long
 def test_labels_that_mean_nothing_make_no_difference():
     """One coupled network whose units are called A or B at random."""
     p = []

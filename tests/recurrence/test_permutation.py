@@ -84,6 +84,7 @@ def test_one_session_cannot_be_tested_and_says_so():
         permutation_test([1.0, 2.0], ["A", "A"], ["s", "t"], n_permutations=0, rng=rng())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("design", ["within", "separate", "subjects"])
 def test_p_values_are_uniform_under_the_null(design):
     """Heavy-tailed units in unequal numbers; p-values are compared on the steps that arrangements allow."""

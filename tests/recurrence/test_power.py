@@ -27,6 +27,7 @@ def test_two_areas_equal_the_power_of_t_tests():
     np.testing.assert_allclose(apart["power"].item(), expected, atol=1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shared", [True, False])
 def test_simulated_studies_come_near_the_formulas(shared):
     settings = {"n_sessions": [3, 6], "n_areas": 3, "shared": shared}

@@ -154,6 +154,7 @@ def structure(name):
             return place[:, 0], place[:, 1], 0 * place[:, 1]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["separate", "subjects", "unbalanced", "incomplete"])
 @pytest.mark.parametrize("network", [0.1, 0.7])
 def test_p_values_are_uniform_under_the_null(name, network):
@@ -209,6 +210,7 @@ def test_labels_of_another_length_are_refused():
         compare_areas([1.0, 2.0], ["A"], ["s", "s"])
 
 
+@pytest.mark.long
 def test_two_sessions_that_share_few_areas_are_unknown_numbers():
     """Their variance hangs on one difference; a test that needs it would have less than a degree of freedom."""
     pairs = [(a, s) for s in range(2) for a in [0, 1, 2, *range(3 + 4 * s, 7 + 4 * s)]]

@@ -24,6 +24,7 @@ def recording():
     return simulate_recording(areas, n_trials=12, duration=0.6, rng=np.random.default_rng(0))
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:.*criterion")
 @pytest.mark.usefixtures("light")
 def test_networks_of_a_session_go_beside_it_and_are_kept(quick_config, tmp_path):

@@ -19,6 +19,7 @@ def made(tmp_path_factory):
     return out, calibrate_recurrence(out, gains=(0.0, 1.5), seen=(1.0,), **QUICK)
 
 
+@pytest.mark.long
 def test_truth_is_what_was_set(made):
     points = made[1].points
     assert points["gain"].values.tolist() == [0.0, 1.5]

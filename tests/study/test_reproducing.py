@@ -40,6 +40,7 @@ def files(tmp_path_factory):
     return paths
 
 
+@pytest.mark.long
 def test_the_whole_path_and_that_it_goes_on_where_it_stopped(files, tmp_path, monkeypatch):
     found = reproduce_runyan2017(tmp_path, files, **QUICK)
     assert not found.failures

@@ -125,6 +125,7 @@ def test_a_crash_within_a_step_costs_that_step_only(tmp_path, quick_config, fini
     assert not stages_of(tmp_path)["first/shuffled"]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("light")
 def test_killed_without_warning_it_ends_with_the_same_numbers(tmp_path, quick_config, finished):
     (tmp_path / "study.toml").write_text(config_to_toml(quick_config))

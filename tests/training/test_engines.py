@@ -32,6 +32,7 @@ def _batches(make_batch, n_seeds):
     return type(make_batch())(*(np.stack(parts) for parts in zip(*(make_batch(9, 6, seed=k) for k in range(n_seeds)))))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "n_seeds"), [("plain", 2), ("signed", 1), ("low rank", 1), ("lstm", 2), ("gru", 1)])
 def test_both_engines_learn_the_same(kind, n_seeds, make_batch):
     settings = TrainingSettings(weight_penalty=1e-3, rate_penalty=0.1, clip=0.0)

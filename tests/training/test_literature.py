@@ -34,6 +34,7 @@ def test_error_falls_at_every_third_bit_of_the_temporal_exclusive_or():
     np.testing.assert_allclose(error[:2], 0.25, atol=0.06)
 
 
+@pytest.mark.long
 def test_hidden_states_gather_by_the_nodes_of_the_grammar():
     """Cleeremans et al. 1989: legal letters alone are predicted, and clusters of hidden states are the nodes."""
     task = Reber()
@@ -53,6 +54,7 @@ def test_hidden_states_gather_by_the_nodes_of_the_grammar():
     assert found[1] > found[0] + 0.2
 
 
+@pytest.mark.long
 def test_an_elman_network_loses_the_embedded_grammar_unless_errors_go_back_all_the_way():
     """Cleeremans et al. 1989: with errors carried back one step, what is not needed on the way is not kept."""
     task = EmbeddedReber()
@@ -82,6 +84,7 @@ def test_what_lies_beyond_the_taps_is_lost(gap, solved):
     assert score == 1.0 if solved else score < 0.45
 
 
+@pytest.mark.long
 def test_a_trained_integrator_is_as_good_as_the_ideal_observer_and_a_short_memory_is_not():
     """Shadlen & Newsome 2001: fraction right, beside who adds up all evidence, and beside who saw the end of it."""
     task = NoisyEvidence(noise=0.3, response=0.1)

@@ -1,8 +1,11 @@
 """Conceptors show what their paper says, in small form."""
 
+import pytest
+
 from neurorec.study.classics.conceptors import Sizes, show_conceptors
 
 
+@pytest.mark.long
 def test_patterns_are_called_up_combined_and_morphed():
     findings = show_conceptors(sizes=Sizes(n_networks=1, loads=(4, 28)))
     of_ten = [claim for claim in findings.claims if "median" in claim.what or "fail" in claim.what]

@@ -56,6 +56,7 @@ def test_information_and_crossings():
     assert np.isnan(crossing(np.array([1.0, 2.0]), np.array([-2.0, -0.5])))
 
 
+@pytest.mark.long
 def test_it_shows_what_is_known():
     found = measure_echo_state(
         n_seeds=2, n_steps=1200, seed=0, sizes=(50, 100), n_edge=60, n_parity=120, gains=np.array([0.4, 0.9, 1.2, 2.5])

@@ -33,6 +33,7 @@ def test_the_interval_is_student_s():
     assert interval(np.array([2.0])) == (2.0, 2.0)
 
 
+@pytest.mark.long
 def test_learning_shows_in_small_form():
     short = TrainingSettings(n_steps=20, batch=16, learning_rate=3e-3, check_every=10, n_held_out=N_LOOK)
     tasks = {"noisy evidence": SETTINGS_OF["noisy evidence"]}

@@ -1,6 +1,7 @@
 """FORCE learning shows what its paper says, in small form."""
 
 import numpy as np
+import pytest
 
 from neurorec.report import claims_table
 from neurorec.study.classics.force import Sizes, show_force
@@ -8,6 +9,7 @@ from neurorec.study.classics.force import Sizes, show_force
 SMALL = Sizes(n_units=150, n_flip_flop=60, n_passes=4, lorenz=1.0, n_trials=30, n_starts=8, n_steps=600)
 
 
+@pytest.mark.long
 def test_a_chaotic_network_is_tamed():
     findings = show_force(sizes=SMALL)
     value = {row[0]: claim.value for row, claim in zip(claims_table(findings).rows, findings.claims, strict=True)}

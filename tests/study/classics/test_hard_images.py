@@ -201,6 +201,7 @@ def test_intervals_over_seeds_and_digits():
     np.testing.assert_allclose(by_level(np.array([[1, 0, 1]]), np.array([0, 0, 1])), [[0.5, 1]])
 
 
+@pytest.mark.long
 def test_everything_in_small_form():
     found = measure_hard_images(SMALL, n_updates=N_UPDATES, n_seeds=2, seed=1, n_test=300)
     said = [claim.what for claim in found.claims]

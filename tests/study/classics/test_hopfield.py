@@ -54,6 +54,7 @@ def smaller(name, options):
     return lambda *given, **named: getattr(measures, f"measure_{name}")(*given, **named, **options)
 
 
+@pytest.mark.long
 def test_what_is_found_agrees_with_what_is_known(monkeypatch):
     """All of it, at a smaller size."""
     monkeypatch.setattr("neurorec.study.classics.hopfield._SIZES", (250, 500, 1000))

@@ -71,6 +71,7 @@ def test_a_recording_of_it():
     assert recording["inputs"].sum() > 20
 
 
+@pytest.mark.long
 def test_all_of_it_in_small_form(monkeypatch):
     for name, value in {"_N_TRAIN": 40, "_N_TEST": 20, "_N_LIQUIDS": 1, "_N_PAIRS": 6, "_N_RECORDED": 20}.items():
         monkeypatch.setattr(study, name, value)

@@ -1,8 +1,11 @@
 """The oculomotor integrator shows what its theory says, by its command."""
 
+import pytest
+
 from neurorec import cli
 
 
+@pytest.mark.long
 def test_it_holds_as_long_as_it_is_tuned(tmp_path, capsys):
     out = tmp_path / "out"
     assert cli.main(["reproduce", "oculomotor", "-o", str(out), "--threads", "1"]) == 0

@@ -109,12 +109,14 @@ def test_claims_fail_where_it_is_not(name, spoil, n_fail):
     assert sum(claim.holds is False for claim in claims_of(data)) == n_fail
 
 
+@pytest.mark.long
 def test_violations_are_reported_by_networks_that_know_the_order():
     index = violations([3], n_pairs=600, tick=lambda: None)["index"].sel(layer=1, network=0)
     assert float(index.sel(kind="learnt")) > 0.05
     assert float(abs(index.sel(kind=["order shuffled", "untrained"])).max()) < 0.04
 
 
+@pytest.mark.long
 def test_feedback_matters_late_on_what_is_occluded():
     found = feedback_removed([3], n_epochs=8, units=("linear",), times=(0.002, 0.1), tick=lambda: None)
     accuracy = found["accuracy"].isel(units=0, network=0)

@@ -14,6 +14,7 @@ def test_words_of_the_stream_are_those_of_the_task():
     assert words == {"ABBBC", "DEEEF"}
 
 
+@pytest.mark.long
 def test_the_same_network_counts_when_it_organizes_itself_and_not_before():
     own, static = (
         [measures.count_letters(rule, 8, (0, s), steps=3000) for s in range(2)] for rule in ("SORN", "static")
@@ -36,6 +37,7 @@ def findings():
         return classic.show_sorn(seed=2)
 
 
+@pytest.mark.long
 def test_what_each_plasticity_is_for(findings):
     performance = findings.data["parts"]["performance"].sel(repeats=8).mean("network")
     own = float(performance.sel(rule="SORN"))
