@@ -126,6 +126,9 @@ class FollowNetwork(eqx.Module):
     ) -> "FollowNetwork":
         """Draw one that has learned nothing: encoders and biases at random, decoders by least squares, weights of 0.
 
+        Networks that several threads draw at once may differ in the last digit of decoders from those drawn alone: how
+        many threads linear algebra has is a setting of the process, which other threads than the first cannot limit.
+
         Parameters
         ----------
         n_units, n_input_units : int
